@@ -1,0 +1,177 @@
+"""The catalogue: every model the ladder knows, what it can do, where it is from, and when it ends.
+
+The only place where a model of somebody else's API is named. Nothing is downloaded except by
+`ladder models pull NAME`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from shared.errors import BadUsage, LadderError
+from shared.settings import settings
+
+Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
+WHISPER_FORMATS: tuple[Format, ...] = ("json", "text", "srt", "vtt", "verbose_json")
+UPLOAD_BYTES = 26_214_400  # 25 MiB, the limit of OpenAI's audio endpoints
+
+# OpenAI's own dates, from `openai/types/audio_model.py` of SDK 3.51 (read 2026-11-20).
+AUDIO_SHUTDOWN = date(2027, 2, 26)
+WARN_DAYS = 120
+
+
+@dataclass(frozen=True)
+class SpeechSkills:
+    """What a speech model's endpoint accepts. A client plans each call from this."""
+
+    formats: tuple[Format, ...] = ("json",)
+    word_times: bool = False
+    streams: bool = False
+    translates: bool = False
+    max_bytes: int = UPLOAD_BYTES
+    max_seconds: float | None = None  # longest audio of one request; None: no limit stated
+    usd_per_minute: float | None = None  # None: no price that we can vouch for
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry of the catalogue.
+
+    Attributes:
+        where: `embedded` comes with the install, `pull` is fetched by name, `api` runs elsewhere,
+            `folder` is a folder of the user's own.
+        source: the package, hub id or API it comes from.
+        file, sha256: the weights file inside the package, and its pinned digest.
+        note: where a figure of this entry comes from.
+    """
+
+    id: str
+    kind: Literal["speech", "chat", "embedding"]
+    where: Literal["embedded", "pull", "api", "folder"]
+    purpose: str
+    source: str
+    licence: str
+    size_mb: float | None = None
+    file: str = ""
+    sha256: str = ""
+    shutdown: date | None = None
+    speech: SpeechSkills | None = None
+    note: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where a pulled model lives."""
+        return Path(self.source) if self.where == "folder" else settings().models / self.id
+
+    @property
+    def present(self) -> bool:
+        """Whether it can be used now without a download."""
+        if self.where == "embedded":
+            return find_spec(self.source.replace("-", "_")) is not None
+        if self.where == "api":
+            return settings().openai_api_key is not None
+        return (self.folder / "model.bin").is_file()
+
+    def days_left(self, today: date | None = None) -> int | None:
+        """Days until the announced shutdown; None where none is announced."""
+        return (self.shutdown - (today or date.today())).days if self.shutdown else None
+
+
+LOCAL_WHISPER = SpeechSkills(
+    formats=WHISPER_FORMATS, word_times=True, streams=True, translates=True, usd_per_minute=0.0
+)
+GPT_SPEECH = SpeechSkills(formats=("json",), streams=True, max_seconds=1400)
+
+
+def _whisper(size: str, size_mb: float) -> Model:
+    skills = replace(LOCAL_WHISPER, translates=not size.endswith(".en"))
+    return Model(
+        f"whisper-{size}", "speech", "pull", f"Whisper {size} on this machine", f"Systran/faster-whisper-{size}",
+        "MIT", size_mb, speech=skills,
+    )  # fmt: skip
+
+
+CATALOGUE: tuple[Model, ...] = (
+    Model(
+        "pocketsphinx", "speech", "embedded", "US English speech, small and offline", "pocketsphinx",
+        "BSD-2-Clause", 30,
+        speech=replace(LOCAL_WHISPER, translates=False),
+    ),
+    _whisper("tiny.en", 75), _whisper("tiny", 75), _whisper("base", 145), _whisper("small", 480),
+    _whisper("medium", 1500), _whisper("large-v3", 3100),
+    Model(
+        "whisper-1", "speech", "api", "The only OpenAI model with subtitles and word times", "OpenAI",
+        "OpenAI terms", shutdown=AUDIO_SHUTDOWN,
+        speech=SpeechSkills(WHISPER_FORMATS, word_times=True, translates=True, usd_per_minute=0.006),
+        note="price: OpenAI's published list price; the shutdown date: openai SDK 3.51, audio_model.py",
+    ),
+    Model(
+        "gpt-transcribe", "speech", "api", "OpenAI's current transcription model: text only", "OpenAI",
+        "OpenAI terms", speech=GPT_SPEECH,
+        note="formats, duration limit and price are not stated in the SDK: the most cautious are assumed",
+    ),
+    Model(
+        "gpt-4o-transcribe", "speech", "api", "Text only, streams", "OpenAI", "OpenAI terms",
+        shutdown=AUDIO_SHUTDOWN, speech=replace(GPT_SPEECH, usd_per_minute=0.006),
+        note="price: OpenAI's estimate per minute",
+    ),
+    Model(
+        "gpt-4o-mini-transcribe", "speech", "api", "Text only, streams, cheaper", "OpenAI", "OpenAI terms",
+        shutdown=AUDIO_SHUTDOWN, speech=replace(GPT_SPEECH, usd_per_minute=0.003),
+        note="price: OpenAI's estimate per minute",
+    ),
+)  # fmt: skip
+
+# What an unmodified OpenAI client asks for; the local service answers with its default engine and says so.
+LOCAL_ALIASES = {"whisper-1": "pocketsphinx"}
+
+
+def catalogue() -> tuple[Model, ...]:
+    """Every known model, the user's own Whisper folders (LADDER_WHISPER_FOLDERS) included."""
+    own = tuple(
+        Model(
+            path.resolve().name, "speech", "folder", "A Whisper folder of your own", str(path.resolve()),
+            "your own", speech=LOCAL_WHISPER,
+        )
+        for path in settings().whisper_folders
+    )  # fmt: skip
+    return own + CATALOGUE
+
+
+def find(model_id: str) -> Model | None:
+    """The catalogue's entry for an id, or None."""
+    return next((m for m in catalogue() if m.id == model_id), None)
+
+
+def default_speech_model(provider: str, *, timestamps: bool = False) -> str:
+    """The model to use when none is named.
+
+    With OpenAI it is the current one; only when word or segment times are wanted is it the last
+    model that gives them, which has a shutdown date.
+    """
+    if settings().speech_model:
+        return settings().speech_model
+    if provider == "openai":
+        return "whisper-1" if timestamps else "gpt-transcribe"
+    return "pocketsphinx"
+
+
+def skills_of(model_id: str) -> SpeechSkills:
+    """What a speech model accepts. An unknown id gets the least that any endpoint has: plain JSON."""
+    model = find(model_id)
+    return model.speech if model and model.speech else SpeechSkills()
+
+
+def shutdown_warning(model_id: str, today: date | None = None) -> str | None:
+    """One sentence if the model ends within 120 days or has ended, else None."""
+    model = find(model_id)
+    days = model.days_left(today) if model else None
+    if model is None or days is None or days >= WARN_DAYS:
+        return None
+    if days < 0:
+        return f"{model_id} was shut down on {model.shutdown}."
+    return f"{model_id} shuts down on {model.shutdown}, in {days} days."
