@@ -1,0 +1,184 @@
+"""The command `ladder`. It stays light: each subcommand imports what it needs when it is called.
+
+    ladder up          service, MLflow UI and demo pages; Ctrl-C ends all three
+    ladder level1 …    a level's own commands
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from shared import __version__
+from shared.errors import LadderError
+from shared.levels import levels
+
+
+class Ladder(click.Group):
+    """Finds `levelN` in the registry and imports that level's `cli.py` only when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*super().list_commands(context), *(level.command for level in levels())]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        for level in levels():
+            if level.command == name:
+                return import_module(f"{level.package}.cli").cli
+        return super().get_command(context, name)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Levels"):
+            formatter.write_dl([(level.command, level.title) for level in levels()])
+        own = [(name, command) for name, command in sorted(self.commands.items()) if not command.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(70)) for name, command in own])
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except LadderError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("\nStopped.", err=True)
+            context.exit(130)
+
+
+def example(*lines: str) -> str:
+    """The epilog of a command: how one would type it."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.group(cls=Ladder, invoke_without_command=True, epilog=example("ladder up", "ladder level1 --help"))
+@click.version_option(__version__, prog_name="ladder")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Six levels of working with AI, one runnable project a level.
+
+    With no command: where you stand on the ladder, and the next step.
+    """
+    if context.invoked_subcommand is None:
+        from shared.tour import where_you_stand
+
+        click.echo(where_you_stand())
+
+
+@cli.command(epilog=example("ladder up", "ladder up --tour --no-browser"))
+@click.option("--tour", is_flag=True, help="Also run each level's main job once, at most 30 s a level.")
+@click.option("--browser/--no-browser", default=True, help="Open the first page where there is a browser.")
+def up(tour: bool, browser: bool) -> None:
+    """Start the local AI service, the MLflow UI and the demo pages; Ctrl-C ends all three."""
+    from shared.processes import up as start
+
+    sys.exit(start(open_browser=browser, tour=tour, say=say))
+
+
+@cli.command(epilog=example("ladder tour", "ladder tour --json"))
+@click.option("--again", is_flag=True, help="Run every level, also those that have run before.")
+@json_option
+def tour(again: bool, as_json: bool) -> None:
+    """Run each level's main job once, at most 30 s a level, with a table of results and run links."""
+    from shared.tour import run, table
+
+    stops = run(say, again=again)
+    click.echo(json.dumps([stop.as_dict() for stop in stops], indent=2) if as_json else table(stops))
+    sys.exit(1 if any(stop.state == "failed" for stop in stops) else 0)
+
+
+@cli.command(epilog=example("ladder serve", "ladder serve --port 9000"))
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: LADDER_SERVICE_PORT, 8321.")
+def serve(port: int | None) -> None:
+    """Run the local AI service alone: an OpenAI-compatible server on loopback."""
+    from shared.processes import serve as start
+
+    sys.exit(start(port, say))
+
+
+@cli.command(epilog=example("ladder ui"))
+@click.option("--browser/--no-browser", default=True, help="Open the page where there is a browser.")
+def ui(browser: bool) -> None:
+    """Open the MLflow UI on the ladder's own store, whatever directory you are in."""
+    from shared.processes import ui as start
+
+    sys.exit(start(open_browser=browser, say=say))
+
+
+@cli.command(epilog=example("ladder runs", "ladder runs --level 1 --limit 5 --json"))
+@click.option("--level", type=click.IntRange(1, 6), help="Only this level's runs.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def runs(level: int | None, limit: int, as_json: bool) -> None:
+    """List the last runs of all levels, with links into the MLflow UI."""
+    from shared import runs as store
+
+    found = store.last_runs(level, limit)
+    click.echo(json.dumps(found, indent=2) if as_json else store.runs_table(found))
+
+
+@cli.command(epilog=example("ladder compare 3f2a 91bc", "ladder compare 3f2a 91bc --json"))
+@click.argument("run_ids", metavar="RUN RUN…", nargs=-1, required=True)
+@json_option
+def compare(run_ids: tuple[str, ...], as_json: bool) -> None:
+    """Show runs side by side: what differs in their settings, and every metric.
+
+    A RUN is an id as `ladder runs` shows it; its first characters are enough.
+    """
+    from shared import runs as store
+
+    found = store.compare(run_ids)
+    click.echo(json.dumps(found, indent=2) if as_json else store.compare_table(found))
+
+
+@cli.group(invoke_without_command=True, epilog=example("ladder models", "ladder models pull whisper-tiny"))
+@json_option
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """List every model the ladder knows: size, licence, shutdown date, and whether it is here."""
+    if context.invoked_subcommand is None:
+        from shared.models import models_json, models_table
+
+        click.echo(json.dumps(models_json(), indent=2) if as_json else models_table())
+
+
+@models.command(epilog=example("ladder models pull whisper-tiny"))
+@click.argument("name")
+def pull(name: str) -> None:
+    """Download a model by name, after saying how large it is. The only command that downloads."""
+    from shared.pull import pull as fetch
+
+    fetch(name, say)
+
+
+@cli.command(epilog=example("ladder doctor", "ladder doctor --json"))
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check this machine: one line a fact, and for each failure what mends it."""
+    from shared.doctor import as_json as to_json
+    from shared.doctor import check, render
+
+    facts = check()
+    click.echo(json.dumps(to_json(facts), indent=2) if as_json else render(facts))
+    sys.exit(1 if any(fact.status == "FAIL" for fact in facts) else 0)
+
+
+def say(message: str) -> None:
+    """A message to the person, on stderr, so that stdout holds results alone."""
+    click.echo(message, err=True)
+
+
+def main() -> None:
+    if hasattr(signal, "SIGPIPE"):  # `ladder runs | head` ends quietly
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    cli.main(prog_name="ladder")
+
+
+if __name__ == "__main__":
+    main()
