@@ -1,0 +1,14 @@
+"""Level 1, use AI as an API: speech to text through the Whisper API, end to end.
+
+Read the modules in this order: plan, audio, chunks, merge, call, transcribe, batch, score.
+"""
+
+from shared.levels import Level
+
+LEVEL = Level(
+    number=1,
+    slug="level1-api",
+    title="Speech to text through an API",
+    question="What does an API promise, what does it hide, and how do I use one so that it may fail?",
+    minutes=45,
+)

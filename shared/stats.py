@@ -1,0 +1,69 @@
+"""Intervals and the few statistics that several levels need.
+
+Every function that draws takes its generator, so that a number can be had again from its seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range that holds the true value at the stated level, and what was drawn to find it."""
+
+    low: float
+    high: float
+    level: float = 0.95
+    unit: str = ""  # what was drawn again and again: "files", "words"
+
+
+def bootstrap_ratio(
+    num: ArrayLike,
+    den: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    block: int = 1,
+    draws: int = 2000,
+    level: float = 0.95,
+    unit: str = "",
+) -> Interval:
+    """The percentile bootstrap interval of sum(num) / sum(den).
+
+    Units are drawn with replacement, each numerator with its own denominator. Neighbours that depend on
+    each other (the words of one text) are drawn in blocks: the moving block bootstrap (Künsch 1989).
+
+    Args:
+        num, den: (n,) one pair a unit, for example errors and reference words of a file.
+        rng: the generator that draws.
+        block: how many neighbours are drawn together; 1 draws units alone.
+        draws: how often the whole set is drawn.
+        level: the share of draws inside the interval.
+        unit: what one unit is, for the reader.
+
+    Raises:
+        ValueError: if the two differ in length, are empty, or `den` sums to 0.
+    """
+    top, bottom = np.asarray(num, float), np.asarray(den, float)
+    n = len(top)
+    if n == 0 or n != len(bottom) or bottom.sum() == 0:
+        raise ValueError(
+            f"need as many numerators as denominators, with a sum above 0: got {n}, {len(bottom)}"
+        )
+    block = min(max(block, 1), n)
+    starts = rng.integers(0, n - block + 1, size=(draws, -(-n // block)))
+    index = (starts[..., None] + np.arange(block)).reshape(draws, -1)[:, :n]  # (draws, n)
+    tops, bottoms = top[index].sum(1), bottom[index].sum(1)
+    ratios = tops[bottoms > 0] / bottoms[bottoms > 0]  # a draw without any denominator has no ratio
+    tail = (1 - level) / 2 * 100
+    low, high = np.percentile(ratios, [tail, 100 - tail])
+    return Interval(float(low), float(high), level, unit)
+
+
+def percentile(values: Sequence[float], q: float) -> float | None:
+    """The q-th percentile (0 to 100), interpolated between neighbours; None where there are no values."""
+    return float(np.percentile(np.asarray(values, float), q)) if len(values) else None
