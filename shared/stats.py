@@ -55,9 +55,15 @@ def bootstrap_ratio(
             f"need as many numerators as denominators, with a sum above 0: got {n}, {len(bottom)}"
         )
     block = min(max(block, 1), n)
-    starts = rng.integers(0, n - block + 1, size=(draws, -(-n // block)))
-    index = (starts[..., None] + np.arange(block)).reshape(draws, -1)[:, :n]  # (draws, n)
-    tops, bottoms = top[index].sum(1), bottom[index].sum(1)
+    lengths = np.full(-(-n // block), block)
+    lengths[-1] = n - lengths[:-1].sum()  # the last block is cut so that n units are drawn
+    starts = rng.integers(0, n - block + 1, size=(draws, len(lengths)))
+
+    def sums(values: np.ndarray) -> np.ndarray:  # (draws,)
+        running = np.concatenate([[0], np.cumsum(values)])
+        return (running[starts + lengths] - running[starts]).sum(axis=1)
+
+    tops, bottoms = sums(top), sums(bottom)
     ratios = tops[bottoms > 0] / bottoms[bottoms > 0]  # a draw without any denominator has no ratio
     tail = (1 - level) / 2 * 100
     low, high = np.percentile(ratios, [tail, 100 - tail])
