@@ -1,7 +1,7 @@
 """The command `ladder`. It stays light: each subcommand imports what it needs when it is called.
 
-    ladder up          service, MLflow UI and demo pages; Ctrl-C ends all three
-    ladder level1 …    a level's own commands
+ladder up          service, MLflow UI and demo pages; Ctrl-C ends all three
+ladder level1 …    a level's own commands
 """
 
 from __future__ import annotations
@@ -143,9 +143,11 @@ def compare(run_ids: tuple[str, ...], as_json: bool) -> None:
 def models(context: click.Context, as_json: bool) -> None:
     """List every model the ladder knows: size, licence, shutdown date, and whether it is here."""
     if context.invoked_subcommand is None:
-        from shared.models import models_json, models_table
+        from shared.models import models_json
+        from shared.tables import models_table
 
-        click.echo(json.dumps(models_json(), indent=2) if as_json else models_table())
+        found = models_json()
+        click.echo(json.dumps(found, indent=2) if as_json else models_table(found))
 
 
 @models.command(epilog=example("ladder models pull whisper-tiny"))

@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from shared.errors import BadUsage, LadderError
 from shared.settings import settings
 
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
@@ -90,8 +89,8 @@ GPT_SPEECH = SpeechSkills(formats=("json",), streams=True, max_seconds=1400)
 def _whisper(size: str, size_mb: float) -> Model:
     skills = replace(LOCAL_WHISPER, translates=not size.endswith(".en"))
     return Model(
-        f"whisper-{size}", "speech", "pull", f"Whisper {size} on this machine", f"Systran/faster-whisper-{size}",
-        "MIT", size_mb, speech=skills,
+        f"whisper-{size}", "speech", "pull", f"Whisper {size} on this machine",
+        f"Systran/faster-whisper-{size}", "MIT", size_mb, speech=skills,
     )  # fmt: skip
 
 
@@ -175,3 +174,16 @@ def shutdown_warning(model_id: str, today: date | None = None) -> str | None:
     if days < 0:
         return f"{model_id} was shut down on {model.shutdown}."
     return f"{model_id} shuts down on {model.shutdown}, in {days} days."
+
+
+def models_json() -> list[dict[str, object]]:
+    """The catalogue as plain data, for `ladder models --json`."""
+    return [
+        {
+            "id": m.id, "kind": m.kind, "where": m.where, "present": m.present, "purpose": m.purpose,
+            "source": m.source, "licence": m.licence, "size_mb": m.size_mb, "sha256": m.sha256 or None,
+            "shutdown": m.shutdown.isoformat() if m.shutdown else None, "days_left": m.days_left(),
+            "usd_per_minute": m.speech.usd_per_minute if m.speech else None, "note": m.note or None,
+        }
+        for m in catalogue()
+    ]  # fmt: skip

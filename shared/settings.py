@@ -30,6 +30,8 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",  # lifted by `ladder models pull` alone
     "LANGSMITH_TRACING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # not telemetry: a store that is away is given up in seconds
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     "STREAMLIT_SERVER_SHOW_EMAIL_PROMPT": "false",
     "TOKENIZERS_PARALLELISM": "false",
@@ -48,7 +50,7 @@ class Settings(BaseSettings):
     home: Path = CLONE / ".ladder"
     provider: Literal["local", "openai"] = "local"
     speech_model: str = ""  # empty: the provider's default, from shared/models.py
-    whisper_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # CTranslate2 folders, each served by its name
+    whisper_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # CTranslate2 folders, served by name
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     service_port: int = Field(8321, ge=1, le=65535)

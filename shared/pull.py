@@ -1,0 +1,45 @@
+"""Bringing a bigger model: the one place that downloads, and only when asked by name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+from shared.errors import BadUsage, LadderError
+from shared.models import catalogue, find
+
+
+def pull(name: str, say: Callable[[str], None]) -> None:
+    """Fetch a model of the catalogue into the home. A half-fetched one is never taken for whole.
+
+    Raises:
+        BadUsage: the name is unknown, or names nothing that can be fetched.
+        LadderError: the download failed.
+    """
+    model = find(name)
+    if model is None or model.where != "pull":
+        choices = ", ".join(m.id for m in catalogue() if m.where == "pull")
+        why = (
+            "is not in the catalogue" if model is None else f"is {model.where}, so there is nothing to fetch"
+        )
+        raise BadUsage(f"{name} {why}.", f"These can be fetched: {choices}.")
+    if model.present:
+        say(f"{name} is here already: {model.folder}")
+        return
+    say(f"Fetching {name} ({model.size_mb:,.0f} MB, licence {model.licence}) from {model.source} …")
+    os.environ["HF_HUB_OFFLINE"] = "0"
+    from huggingface_hub import snapshot_download
+
+    partial = model.folder.with_name(f"{model.id}.partial")
+    try:
+        snapshot_download(model.source, local_dir=partial)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise LadderError(
+            f"{name} could not be fetched: {reason}",
+            "Check the network, then type the command again: what has come is kept.",
+        ) from None
+    shutil.rmtree(model.folder, ignore_errors=True)
+    partial.rename(model.folder)
+    say(f"{name} is here: {model.folder}")
