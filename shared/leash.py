@@ -1,0 +1,83 @@
+"""Runs a module that must not outlive the process that started it.
+
+    python -m shared.leash MODULE ARGS…
+
+A thread watches the parent. When the parent is gone, by `kill -9` too, this process ends itself and all its
+descendants. It asks only for process ids and start times, so it works on Linux, macOS and Windows alike.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import psutil
+
+LOOK_S = 0.5  # how often the thread looks at the parent
+GRACE_S = 5.0  # how long a process may take to end in good order
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether this very process runs: not another one that got its number, nor a dead one not yet reaped."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """The descendants of a process, and on POSIX the rest of the process group that it leads."""
+    with suppress(psutil.NoSuchProcess):
+        found = {child.pid: child for child in process.children(recursive=True)}
+        if hasattr(os, "getpgid"):
+            for pid in psutil.pids():
+                with suppress(OSError, psutil.NoSuchProcess):
+                    if pid != process.pid and os.getpgid(pid) == process.pid:
+                        found.setdefault(pid, psutil.Process(pid))
+        return list(found.values())
+    return []
+
+
+def end_tree(process: psutil.Process, grace_s: float = GRACE_S, *, itself: bool = True) -> None:
+    """End a process and all that it started: asked first, killed if still there after `grace_s` seconds."""
+    doomed = family(process) + ([process] if itself else [])
+    for one in doomed:
+        with suppress(psutil.Error):
+            one.terminate()
+    _, stubborn = psutil.wait_procs(doomed, timeout=grace_s)
+    for one in stubborn:
+        with suppress(psutil.Error):
+            one.kill()
+    psutil.wait_procs(stubborn, timeout=grace_s)
+
+
+def _watch(parent: psutil.Process) -> None:
+    while alive(parent):
+        time.sleep(LOOK_S)
+    end_tree(psutil.Process(), itself=False)
+    os.kill(os.getpid(), signal.SIGTERM)  # in good order if it can
+    time.sleep(GRACE_S)
+    os._exit(1)
+
+
+def main(arguments: list[str]) -> None:
+    """Run `[--parent PID] MODULE ARGS…`. The parent is told where a launcher stands between (Windows venvs)."""
+    parent = os.getppid()
+    if arguments[:1] == ["--parent"]:
+        parent, arguments = int(arguments[1]), arguments[2:]
+    try:
+        watched = psutil.Process(parent)
+    except psutil.NoSuchProcess:
+        sys.exit(1)
+    threading.Thread(target=_watch, args=(watched,), name="leash", daemon=True).start()
+    sys.argv = arguments
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
