@@ -86,10 +86,10 @@ def up(tour: bool, browser: bool) -> None:
 @json_option
 def tour(again: bool, as_json: bool) -> None:
     """Run each level's main job once, at most 30 s a level, with a table of results and run links."""
-    from shared.tour import run, table
+    from shared.tour import run, tour_table
 
     stops = run(say, again=again)
-    click.echo(json.dumps([stop.as_dict() for stop in stops], indent=2) if as_json else table(stops))
+    click.echo(json.dumps([stop.as_dict() for stop in stops], indent=2) if as_json else tour_table(stops))
     sys.exit(1 if any(stop.state == "failed" for stop in stops) else 0)
 
 

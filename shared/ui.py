@@ -1,0 +1,57 @@
+"""The parts that every page is made of, so that six pages look and behave as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import streamlit as st
+
+from shared.errors import LadderError
+from shared.levels import Level
+from shared.settings import CLONE
+
+
+def page(level: Level) -> None:
+    """The head of a level's page: its number and title, its question, its lesson."""
+    st.title(f"{level.number} · {level.title}")
+    st.markdown(f"**{level.question}**")
+    lesson = CLONE / level.package / "README.md"
+    if lesson.is_file():
+        with st.expander(f"The lesson ({level.minutes} minutes)", icon=":material/menu_book:"):
+            st.markdown(lesson.read_text(encoding="utf-8"))
+
+
+def metric_row(values: Mapping[str, str]) -> None:
+    """Numbers side by side, each under its name; on a phone they wrap."""
+    with st.container(horizontal=True):
+        for name, value in values.items():
+            st.metric(name, value, width="content")
+
+
+def error_box(error: LadderError) -> None:
+    """What is wrong, and what to do."""
+    st.error(f"{plain(error.message)}\n\n**{plain(error.fix)}**" if error.fix else plain(error.message))
+
+
+def engine_badge(engine: str, place: str) -> None:
+    """Which engine made an answer, and where the request went."""
+    local = place == "this machine"
+    st.badge(
+        f"{plain(engine)} on {plain(place)}",
+        icon=":material/home:" if local else ":material/public:",
+        color="green" if local else "orange",
+    )
+
+
+def run_link(url: str | None) -> None:
+    """The way from a number on the page to the run that measured it."""
+    if url:
+        st.link_button("Open this run in MLflow", url, icon=":material/query_stats:")
+    else:
+        st.caption("This run could not be recorded; the reason is in the terminal.")
+
+
+def plain(text: str) -> str:
+    """Text shown as it is: no Markdown, no HTML, no directives of Streamlit."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|$:~>" else c for c in escape(text, quote=False))
