@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 import psutil
@@ -43,30 +44,34 @@ def family(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def end_tree(process: psutil.Process, grace_s: float = GRACE_S, *, itself: bool = True) -> None:
-    """End a process and all that it started: asked first, killed if still there after `grace_s` seconds."""
-    doomed = family(process) + ([process] if itself else [])
-    for one in doomed:
+def end_trees(roots: Iterable[psutil.Process], grace_s: float = GRACE_S) -> None:
+    """End processes and all that they started: asked first, killed if still there after `grace_s` seconds."""
+    end([one for root in roots for one in (*family(root), root)], grace_s)
+
+
+def end(processes: list[psutil.Process], grace_s: float = GRACE_S) -> None:
+    """End processes: asked first, killed if still there after `grace_s` seconds."""
+    for process in processes:
         with suppress(psutil.Error):
-            one.terminate()
-    _, stubborn = psutil.wait_procs(doomed, timeout=grace_s)
-    for one in stubborn:
+            process.terminate()
+    _, stubborn = psutil.wait_procs(processes, timeout=grace_s)
+    for process in stubborn:
         with suppress(psutil.Error):
-            one.kill()
+            process.kill()
     psutil.wait_procs(stubborn, timeout=grace_s)
 
 
 def _watch(parent: psutil.Process) -> None:
     while alive(parent):
         time.sleep(LOOK_S)
-    end_tree(psutil.Process(), itself=False)
+    end(family(psutil.Process()))
     os.kill(os.getpid(), signal.SIGTERM)  # in good order if it can
     time.sleep(GRACE_S)
     os._exit(1)
 
 
 def main(arguments: list[str]) -> None:
-    """Run `[--parent PID] MODULE ARGS…`. The parent is told where a launcher stands between (Windows venvs)."""
+    """Run `[--parent PID] MODULE ARGS…`; PID is told because on Windows a launcher stands between."""
     parent = os.getppid()
     if arguments[:1] == ["--parent"]:
         parent, arguments = int(arguments[1]), arguments[2:]
