@@ -90,17 +90,17 @@ def up(open_browser: bool, tour: bool, say: Say) -> int:
 def _up(open_browser: bool, tour: bool, say: Say) -> int:
     with Crew(say) as crew:
         pages, speech = crew.add(hub()), crew.add(service())
-        pages.wait()
+        crew.wait(pages)
         say(_line("Demo pages", pages.url))
         if open_browser:
             browse(pages.url)
         mlflow = None if _remote_store() else crew.add(mlflow_ui())  # only now: its import keeps a core busy
-        speech.wait()
+        crew.wait(speech)
         say(_line("AI service", f"{speech.url}/v1"))
         if tour:
             crew.run("the tour", "shared.cli", ("tour",))
         if mlflow:
-            mlflow.wait()
+            crew.wait(mlflow)
         say(_line("MLflow UI", mlflow_url()))
         links = {"Demo pages": pages.url, "AI service": f"{speech.url}/v1", "MLflow UI": mlflow_url()}
         me = psutil.Process()
@@ -148,7 +148,7 @@ def serve(port: int | None, say: Say) -> int:
 def _alone(program: Program, title: str, path: str, open_browser: bool, say: Say) -> int:
     with Crew(say) as crew:
         server = crew.add(program)
-        server.wait()
+        crew.wait(server)
         say(_line(title, server.url + path))
         if open_browser:
             browse(server.url)
@@ -183,26 +183,34 @@ class Crew:
         """Run a job beside the servers, on this terminal. Its failure is said, and ends nothing."""
         self.jobs[name] = spawn(module, arguments, None)
 
+    def wait(self, server: Server) -> None:
+        """Return when a server is healthy. Raises LadderError if it cannot be, or another ends meanwhile."""
+        server.wait(meanwhile=lambda: self.look(but=server))
+
     def watch(self) -> None:
-        """Return never.
+        """Look after the servers until something ends them; never returns."""
+        while True:
+            self.look()
+            time.sleep(LOOK_S)
+
+    def look(self, but: Server | None = None) -> None:
+        """See that all servers live. One that we had joined is replaced by our own.
 
         Raises:
-            LadderError: one of our own servers ended. One that we had joined is replaced by our own.
+            LadderError: one of our own servers ended.
         """
-        while True:
-            for server in self.servers:
-                if server.alive():
-                    continue
-                if server.ours:
-                    raise server.failure("ended by itself, and the others with it")
-                self.say(f"The {server.program.title} that ran before has ended: starting one.")
-                server.replace()
-            for name, job in list(self.jobs.items()):
-                if not alive(job):
-                    code = self.jobs.pop(name).wait()
-                    if code:
-                        self.say(f"The run of {name} ended with exit code {code}; the pages go on.")
-            time.sleep(LOOK_S)
+        for server in self.servers:
+            if server is but or server.alive():
+                continue
+            if server.ours:
+                raise server.failure("ended by itself, and the others with it")
+            self.say(f"The {server.program.title} that ran before has ended: starting one.")
+            server.replace()
+        for name, job in list(self.jobs.items()):
+            if not alive(job):
+                code = self.jobs.pop(name).wait()
+                if code:
+                    self.say(f"The run of {name} ended with exit code {code}; the pages go on.")
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> bool:
         with _deaf():

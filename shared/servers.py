@@ -29,6 +29,7 @@ from shared.leash import alive, end_trees
 from shared.settings import CLONE, settings
 
 HEALTHY_S = 120.0  # the longest that a start may take on a slow machine
+LOOK_S = 0.05
 TAIL_LINES = 15
 
 Say = Callable[[str], None]
@@ -197,8 +198,8 @@ class Server:
     def alive(self) -> bool:
         return alive(self.process)
 
-    def wait(self, deadline_s: float = HEALTHY_S) -> None:
-        """Return when it is healthy.
+    def wait(self, deadline_s: float = HEALTHY_S, meanwhile: Callable[[], None] | None = None) -> None:
+        """Return when it is healthy; `meanwhile` is called between looks.
 
         Raises:
             LadderError: it died or did not answer in time; names the log and shows its end.
@@ -211,7 +212,9 @@ class Server:
                 self.replace()  # another program was faster on our port, or the server we joined has ended
             if time.monotonic() > until:
                 raise self.failure(f"did not answer within {deadline_s:g} s")
-            time.sleep(0.05)
+            if meanwhile:
+                meanwhile()
+            time.sleep(LOOK_S)
 
     def failure(self, what: str) -> LadderError:
         """The error that says what went wrong with this server, with the end of its log."""
