@@ -38,8 +38,10 @@ def prepare_store() -> MlflowClient:
     from mlflow import MlflowClient
 
     mlflow.set_tracking_uri(settings().store_uri)
-    client = MlflowClient(tracking_uri=settings().store_uri)
+    if settings().mlflow_tracking_uri is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow writes it there, as if the user had set it
     with FileLock(home / "mlflow.lock"):
+        client = MlflowClient(tracking_uri=settings().store_uri)
         client.search_experiments(max_results=1)  # makes the tables, or migrates them
         if settings().mlflow_tracking_uri is None:
             with sqlite3.connect(home / "mlflow.db") as db:
