@@ -19,6 +19,7 @@ from level1_api.audio import FRAME, RATE, Audio, Decoder
 
 FRAMES_PER_S = RATE // FRAME
 FLOOR_DB = -60.0  # quieter than this is silence, all alike
+GAP_S = 0.2  # between two words of steady speech
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,9 @@ def quiet_cuts(loudness: np.ndarray, seconds: float, longest_s: float, overlap_s
     Args:
         loudness: (n,) root mean square of each 20 ms.
     """
-    # How quiet it is around each frame, in decibels: the middle counts most, so that a short gap between
-    # two words is found where there is no long pause.
-    width = max(3, round(overlap_s * FRAMES_PER_S) | 1)
-    window = np.hanning(width + 2)[1:-1]
+    # A good cut lies in a gap between two words, best in a pause as long as the overlap: both count alike.
     decibels = np.maximum(20 * np.log10(np.maximum(loudness, 1e-9)), FLOOR_DB)
-    around = np.convolve(np.pad(decibels, width // 2, mode="edge"), window / window.sum(), mode="valid")
+    around = _smooth(decibels, GAP_S) + _smooth(decibels, overlap_s)
 
     cuts: list[float] = []
     start = 0.0
@@ -62,6 +60,13 @@ def quiet_cuts(loudness: np.ndarray, seconds: float, longest_s: float, overlap_s
         cuts.append((first + int(np.argmin(around[first:last]))) / FRAMES_PER_S)
         start = cuts[-1] - overlap_s / 2
     return cuts
+
+
+def _smooth(values: np.ndarray, seconds: float) -> np.ndarray:
+    """The mean around each frame, the middle counting most."""
+    width = max(3, round(seconds * FRAMES_PER_S) | 1)  # odd
+    window = np.hanning(width + 2)[1:-1]
+    return np.convolve(np.pad(values, width // 2, mode="edge"), window / window.sum(), mode="valid")
 
 
 def pieces(cuts: list[float], seconds: float, overlap_s: float) -> list[Piece]:

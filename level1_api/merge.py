@@ -17,7 +17,6 @@ from functools import reduce
 from level1_api.chunks import Piece
 from shared.speech import Segment, Transcript, Usage, Word
 
-EDGE = 3  # so many misheard words may lie between a run and the edge of its piece
 REACH = 30  # words on each side of a seam that are compared: more than are spoken in an overlap
 
 
@@ -156,19 +155,18 @@ def _middle(x: Word | Segment) -> float:
 def seam(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
     """How many words of the left to keep and how many of the right to skip.
 
-    The longest run of equal words that ends near the left's end and begins near the right's beginning; one
-    single word counts only if it is the very last and the very first. Without a run both stay whole.
+    The longest run of equal words at the left's end and the right's beginning. A few words may lie between
+    the run and the edge, cut off or misheard; the run must be twice as long as those on either side, or it
+    is taken for a chance likeness. Without a run both stay whole.
     """
     a, b = [plain(w) for w in left[-REACH:]], [plain(w) for w in right[:REACH]]
-    runs = [
-        run
-        for run in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
-        if len(a) - (run.a + run.size) <= EDGE and run.b <= EDGE and any(a[run.a : run.a + run.size])
-    ]
-    best = max(runs, key=lambda run: run.size, default=None)
-    if best is None or (best.size == 1 and (best.a + 1 != len(a) or best.b != 0)):
-        return len(left), 0
-    return len(left) - len(a) + best.a + best.size, best.b + best.size
+    best = (0, 0, 0)
+    for run in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
+        beyond, before = len(a) - (run.a + run.size), run.b
+        if run.size > best[0] and run.size >= 2 * max(beyond, before) and any(a[run.a : run.a + run.size]):
+            best = (run.size, beyond, before)
+    size, beyond, before = best
+    return (len(left) - beyond, before + size) if size else (len(left), 0)
 
 
 def _joined_segments(left: list[Segment], right: list[Segment], cut: float) -> list[Segment]:

@@ -149,7 +149,7 @@ def plan(options: Options, audio: Audio | None = None) -> Plan:
         output,
         as_is,
         longest_s,
-        options.overlap_s,
+        min(options.overlap_s, longest_s / 4),
         skills.usd_per_minute,
         tuple(notes),
     )
