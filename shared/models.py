@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from shared.settings import settings
+from shared.settings import Settings, settings
 
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 WHISPER_FORMATS: tuple[Format, ...] = ("json", "text", "srt", "vtt", "verbose_json")
@@ -129,21 +129,21 @@ CATALOGUE: tuple[Model, ...] = (
 LOCAL_ALIASES = {"whisper-1": "pocketsphinx"}
 
 
-def catalogue() -> tuple[Model, ...]:
+def catalogue(config: Settings | None = None) -> tuple[Model, ...]:
     """Every known model, the user's own Whisper folders (LADDER_WHISPER_FOLDERS) included."""
     own = tuple(
         Model(
             path.resolve().name, "speech", "folder", "A Whisper folder of your own", str(path.resolve()),
             "your own", speech=LOCAL_WHISPER,
         )
-        for path in settings().whisper_folders
+        for path in (config or settings()).whisper_folders
     )  # fmt: skip
     return own + CATALOGUE
 
 
-def find(model_id: str) -> Model | None:
+def find(model_id: str, config: Settings | None = None) -> Model | None:
     """The catalogue's entry for an id, or None."""
-    return next((m for m in catalogue() if m.id == model_id), None)
+    return next((m for m in catalogue(config) if m.id == model_id), None)
 
 
 def default_speech_model(provider: str, *, timestamps: bool = False) -> str:

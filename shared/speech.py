@@ -41,7 +41,7 @@ class Usage(BaseModel):
     """What is billed: for audio, whole seconds of input."""
 
     type: Literal["duration"] = "duration"
-    seconds: float
+    seconds: int | float
 
 
 class Transcript(BaseModel):

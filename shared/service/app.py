@@ -1,0 +1,82 @@
+"""The local AI service: OpenAI's audio endpoints on this machine.
+
+ladder serve
+curl -F file=@talk.mp3 -F model=whisper-1 http://127.0.0.1:8321/v1/audio/transcriptions
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Form, Request
+from fastapi.responses import Response
+
+from shared import __version__
+from shared.models import Model
+from shared.service import errors
+from shared.service.answers import AUDIO_ANSWERS
+from shared.service.desk import Desk
+from shared.service.engines import aliases, ready
+from shared.service.forms import AudioForm, TranscriptionForm
+from shared.service.guard import Guard
+from shared.settings import Settings
+from shared.settings import settings as read_settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service as an ASGI app; `app.state.jobs` is the work in flight."""
+    config = settings or read_settings()
+    desk = Desk(config)
+    app = FastAPI(title="Ladder: local AI service", version=__version__, docs_url=None, redoc_url=None)
+    app.state.jobs = desk.jobs
+    app.add_middleware(Guard, config=config)
+    errors.install(app)
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """Who runs here, and which models are ready."""
+        return {
+            "status": "ok",
+            "service": "ladder",
+            "version": __version__,
+            "pid": os.getpid(),
+            "home": str(config.home),
+            "models": [model.id for model in ready(config)],
+        }
+
+    @app.get("/v1/models", responses=errors.documented())
+    async def models() -> dict[str, Any]:
+        """The models that can answer now."""
+        return {"object": "list", "data": [_card(model) for model in ready(config)]}
+
+    @app.get("/v1/models/{name:path}", responses=errors.documented(404))
+    async def model(name: str) -> dict[str, Any]:
+        """One model."""
+        return _card(desk.model(name))
+
+    answers = AUDIO_ANSWERS | errors.documented(404, 413, 429, 503)
+
+    @app.post("/v1/audio/transcriptions", response_class=Response, responses=answers)
+    async def transcriptions(request: Request, form: Annotated[TranscriptionForm, Form()]) -> Response:
+        """Speech to text in the language spoken."""
+        return await desk.transcribe(request, form)
+
+    @app.post("/v1/audio/translations", response_class=Response, responses=answers)
+    async def translations(request: Request, form: Annotated[AudioForm, Form()]) -> Response:
+        """Speech to English text."""
+        return await desk.translate(request, form)
+
+    return app
+
+
+def _card(model: Model) -> dict[str, Any]:
+    """A model in OpenAI's shape. `created` is not known, and 0."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": 0,
+        "owned_by": model.source if model.where != "folder" else "you",
+        "engine": "pocketsphinx" if model.where == "embedded" else "whisper",
+        "aliases": aliases(model),
+    }
