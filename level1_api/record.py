@@ -1,0 +1,133 @@
+"""What is kept of each run: one file is one MLflow run, a batch or an evaluation is a run with children.
+
+The only module of this level that records. It is called after the result has been shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from statistics import fmean
+
+from level1_api import LEVEL
+from level1_api.plan import Options
+from level1_api.score import Score, speed
+from level1_api.transcribe import Result
+from shared.speech import Transcript
+from shared.tracking import Run, track
+
+
+def record(result: Result, options: Options, score: Score | None = None, **tags: str) -> Run:
+    """Record the transcription of one file; returns when everything is written.
+
+    Args:
+        score: how right it is, where a reference is known.
+        tags: more to find it by, for example `source="page"`.
+    """
+    with track(LEVEL.slug, result.name, _params(result, options), {**_tags(result), **tags}) as run:
+        _fill(run, result, score)
+    return run
+
+
+def record_many(
+    name: str,
+    done: Sequence[tuple[Result, Score | None]],
+    options: Options,
+    total: Score | None = None,
+    **tags: str,
+) -> Run:
+    """Record a batch or an evaluation: sums on the parent, a child for each file that was asked for.
+
+    A file that came from the cache has its run already, from the time when it was asked for.
+    """
+    results = [result for result, _ in done]
+    params = {**_common(options), "files": len(results), "cached": sum(r.cached for r in results)}
+    first = _tags(results[0]) if results else {}
+    with track(LEVEL.slug, name, params, {**first, **tags}) as run:
+        for result, score in done:
+            if result.cached:
+                continue
+            with run.child(result.name, _params(result, options), **_tags(result)) as child:
+                _fill(child, result, score)
+        fresh = [r for r in results if not r.cached]
+        run.metrics(
+            {
+                "audio_s": sum(r.audio_s for r in results),
+                "cost_usd": sum(r.cost_usd or 0 for r in fresh),
+                **speed([r.rtf for r in fresh]),
+                **_rates(total),
+            }
+        )
+        run.table(
+            "files.json",
+            {
+                "file": [r.name for r in results],
+                "audio_s": [round(r.audio_s, 2) for r in results],
+                "rtf": [round(r.rtf, 4) for r in results],
+                "wer": [s.wer if s else None for _, s in done],
+                "cached": [r.cached for r in results],
+                "text": [r.transcript.text for r in results],
+            },
+        )
+    return run
+
+
+def _fill(run: Run, result: Result, score: Score | None) -> None:
+    transcript = result.transcript
+    run.metrics(
+        {
+            "audio_s": result.audio_s,
+            "wall_s": result.wall_s,
+            "rtf": result.rtf,
+            "peak_rss_mb": result.peak_rss_mb,
+            "cost_usd": result.cost_usd,
+            "pieces": result.pieces,
+            "segments": None if transcript.segments is None else len(transcript.segments),
+            **_confidence(transcript),
+            **_rates(score),
+        }
+    )
+    run.dataset(result.name, digest=result.sha256, source=result.name)
+    run.artifact("transcript.json", transcript.model_dump_json(indent=1))
+    run.artifact("answers.json", json.dumps(result.answers, indent=1, ensure_ascii=False))
+    run.artifact("transcript.txt", transcript.text + "\n")
+    if transcript.segments is not None:
+        run.artifact("transcript.srt", result.render("srt"))
+        run.artifact("transcript.vtt", result.render("vtt"))
+    run.trace("transcribe", result.spans, inputs={"file": result.name}, outputs={"text": transcript.text})
+
+
+def _common(options: Options) -> dict[str, object]:
+    return {k: v for k, v in asdict(options).items() if v not in (None, "")}
+
+
+def _params(result: Result, options: Options) -> dict[str, object]:
+    return {**_common(options), "model": result.model, "provider": result.provider, "format": result.output}
+
+
+def _tags(result: Result) -> dict[str, str]:
+    return {"engine": result.engine, "endpoint": result.endpoint}
+
+
+def _confidence(transcript: Transcript) -> dict[str, float | None]:
+    """Means over what the engine told; None where it told nothing."""
+    words = [w.probability for w in transcript.words or [] if w.probability is not None]
+    silent = [s.no_speech_prob for s in transcript.segments or [] if s.no_speech_prob is not None]
+    return {
+        "word_probability": fmean(words) if words else None,
+        "no_speech_prob": fmean(silent) if silent else None,
+    }
+
+
+def _rates(score: Score | None) -> dict[str, float | None]:
+    if score is None:
+        return {}
+    low, high = (score.interval.low, score.interval.high) if score.interval else (None, None)
+    return {
+        "wer": score.wer,
+        "wer_low": low,
+        "wer_high": high,
+        "cer": score.cer,
+        "insertions": score.insertions,
+    }

@@ -1,0 +1,81 @@
+"""How a transcript is shown: words coloured by the engine's own confidence, and what was misheard.
+
+Every word is escaped: a transcript is somebody's words, never markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from level1_api.score import Change
+from shared.speech import Segment, Transcript, Word
+
+# Semi-transparent, so that they read on a light and on a dark page; the line below says it without colour.
+BANDS = (
+    (0.9, "sure", "transparent", "none"),
+    (0.6, "unsure", "rgba(255, 193, 7, 0.30)", "2px dotted rgba(200, 140, 0, 0.9)"),
+    (0.0, "guess", "rgba(244, 67, 54, 0.30)", "2px solid rgba(220, 50, 40, 0.9)"),
+)
+BOX = "line-height:2;font-size:1.05rem;overflow-wrap:anywhere"
+
+
+def band(probability: float) -> tuple[str, str, str]:
+    """Name, background and underline for a confidence between 0 and 1."""
+    return next((name, colour, line) for low, name, colour, line in BANDS if probability >= low)
+
+
+def coloured(words: Iterable[Word]) -> str:
+    """HTML of the words, each with its confidence as colour, underline and tooltip."""
+    return f'<p style="{BOX}">{" ".join(_word(word) for word in words)}</p>'
+
+
+def _word(word: Word) -> str:
+    text = escape(word.word.strip())
+    if word.probability is None:
+        return text
+    name, colour, line = band(word.probability)
+    tip = f"{word.start:.2f} s to {word.end:.2f} s, {word.probability:.0%} {name}"
+    return (
+        f'<span title="{tip}" style="background:{colour};border-bottom:{line};border-radius:3px;'
+        f'padding:0 2px">{text}</span>'
+    )
+
+
+def legend() -> str:
+    """HTML that says what the colours mean."""
+    parts = [
+        f'<span style="background:{colour};border-bottom:{line};padding:0 4px">{name}</span> from {low:.0%}'
+        for low, name, colour, line in BANDS
+    ]
+    return f"<small>The engine's own confidence: {' · '.join(parts)}</small>"
+
+
+def misheard(changes: Iterable[Change]) -> str:
+    """HTML of a reference with what was heard instead struck through and put beside it."""
+    parts = []
+    for change in changes:
+        wanted, heard = escape(" ".join(change.reference)), escape(" ".join(change.hypothesis))
+        if change.kind == "equal":
+            parts.append(wanted)
+        else:
+            both = f"<del>{wanted}</del> <ins>{heard}</ins>".replace("<del></del> ", "").replace(
+                "<ins></ins>", ""
+            )
+            parts.append(f'<span style="background:rgba(244,67,54,0.18)">{both.strip()}</span>')
+    return f'<p style="{BOX}">{" ".join(parts)}</p>'
+
+
+def words_of(transcript: Transcript, segment: Segment) -> list[Word]:
+    """The words that lie in a segment, by their middle; the segment's text if no word has a time."""
+    inside = [w for w in transcript.words or [] if segment.start <= (w.start + w.end) / 2 <= segment.end]
+    return inside or [Word(word=segment.text.strip(), start=segment.start, end=segment.end)]
+
+
+def clock(seconds: float) -> str:
+    """1:02:03.4 or 2:03.4, as a player shows it."""
+    tenths = round(seconds * 10)
+    minutes, tenth = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{head}:{tenth / 10:04.1f}"

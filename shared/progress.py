@@ -1,0 +1,22 @@
+"""A progress bar on stderr, where that is a terminal; silence otherwise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress(label: str, quiet: bool = False) -> Iterator[Callable[[float], None]]:
+    """Gives a function that takes the share that is done, 0 to 1."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task(label, total=1.0)
+        yield lambda share: bar.update(job, completed=share)
