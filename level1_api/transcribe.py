@@ -147,7 +147,10 @@ def transcribe(
     notes = [*made.notes, *_damage(audio)]
     for note in notes:
         say(note)
-    client = client or _client(made.provider)
+    if client is None:
+        before = time.perf_counter()
+        client = _client(made.provider)
+        began += time.perf_counter() - before  # starting a service is not transcribing
 
     with stages.stage("vad") as about:
         pieces = [Piece(0, audio.seconds)] if made.as_is else cut(audio, made.longest_s, made.overlap_s)
