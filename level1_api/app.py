@@ -1,0 +1,212 @@
+"""The page of level 1: choose or record sound, read it as text, hear it, and see what an API hides.
+
+streamlit run level1_api/app.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import streamlit as st
+
+from level1_api import LEVEL, view
+from level1_api.plan import Options
+from level1_api.samples import samples
+from level1_api.score import Score, alignment, score
+from level1_api.transcribe import Result, snippet, transcribe
+from shared import ui
+from shared.clients import endpoint
+from shared.errors import LadderError
+from shared.models import catalogue, shutdown_warning
+from shared.settings import settings
+
+SOUNDS = ["wav", "mp3", "m4a", "ogg", "opus", "flac", "webm", "mp4", "mov", "mkv"]
+
+
+def choose_sound() -> tuple[str, bytes, str] | None:
+    """Name, bytes, and what is said in it (empty if unknown)."""
+    kind = st.segmented_control("Sound", ["Sample", "Upload", "Record"], default="Sample", key="kind")
+    if kind == "Sample":
+        clip = st.selectbox(
+            "Sample clip", samples(), format_func=lambda s: f"{s.title} ({s.kind}, {s.seconds:.0f} s)"
+        )
+        return clip.path.name, clip.path.read_bytes(), clip.text
+    if kind == "Upload":
+        file = st.file_uploader("Audio or video", type=SOUNDS, key="upload")
+    else:
+        file = st.audio_input("Speak, then press stop", sample_rate=16000, key="record")
+    said = st.text_input("What is said (optional: gives a word error rate)", key="said")
+    return (file.name, file.getvalue(), said) if file else None
+
+
+def choose_settings(side: str) -> Options:
+    """Model and switches of one call."""
+    usable = [m for m in catalogue() if m.kind == "speech" and m.present]
+    ids = [m.id for m in usable]
+    first = (
+        ids.index(settings().speech_model) if settings().speech_model in ids else ids.index("pocketsphinx")
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        model = st.selectbox(
+            "Model", usable, index=first, key=f"model {side}", width=260,
+            format_func=lambda m: f"{m.id} · {endpoint('openai') if m.where == 'api' else 'this machine'}",
+        )  # fmt: skip
+        language = st.text_input(
+            "Language", placeholder="guess", max_chars=2, key=f"language {side}", width=90
+        )
+        words = st.toggle("Word times", value=True, key=f"words {side}")
+        vad = st.toggle("Skip what is not speech", value=True, key=f"vad {side}")
+    if model.where == "api":
+        st.warning(f"The sound leaves this machine and goes to {endpoint('openai')}; it may cost money.")
+    if warning := shutdown_warning(model.id):
+        st.warning(warning)
+    provider = "openai" if model.where == "api" else "local"
+    return Options(
+        model=model.id, provider=provider, language=language or None, words=words,
+        vad=None if provider == "openai" else vad, format="verbose_json" if words else "text",
+    )  # fmt: skip
+
+
+def ask(name: str, data: bytes, options: Options) -> Result:
+    """Transcribe once for the same sound and settings; what was asked before is shown again."""
+    results: dict[str, Result] = st.session_state.setdefault("results", {})
+    key = key_of(data, options)
+    if key not in results:
+        with st.status(f"Listening to {name} …") as status:
+            bar = st.progress(0.0)
+
+            def advance(share: float) -> None:
+                bar.progress(min(share, 1.0))
+
+            results[key] = transcribe(data, options, name=name, say=st.write, on_progress=advance)
+            status.update(label=f"Heard {name}", state="complete")
+    return results[key]
+
+
+def key_of(data: bytes, options: Options) -> str:
+    """What was asked: the same sound with the same settings has the same key, whatever its name."""
+    return hashlib.sha256(data + repr(sorted(asdict(options).items())).encode()).hexdigest()
+
+
+def show(name: str, data: bytes, said: str, options: Options, result: Result) -> None:
+    """One result: numbers, the transcript to read and to hear, and everything behind it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        ui.engine_badge(result.engine, endpoint(result.provider))
+        if result.engine == "pocketsphinx":
+            st.caption("Small and offline. A better one: `ladder models pull whisper-small`")
+    scored = score(said, result.transcript.text) if said.strip() else None
+    numbers = {"Sound": f"{result.audio_s:.1f} s", "Real-time factor": f"{result.rtf:.2f}"}
+    if scored and scored.wer is not None:
+        numbers = {"Word error rate": f"{scored.wer:.1%}", **numbers}
+    if result.cost_usd:
+        numbers["Estimated cost"] = f"${result.cost_usd:.4f}"
+    ui.metric_row(numbers)
+    link = st.empty()
+    key = key_of(data, options)
+
+    text, hear, heard, files, answer, code = st.tabs(
+        ["Transcript", "Listen", "Misheard", "Subtitles", "Answer", "Code"]
+    )
+    with text:
+        if result.transcript.words:
+            st.html(view.coloured(result.transcript.words))
+            st.html(view.legend())
+        else:
+            st.text(result.transcript.text or "Nobody speaks here.")
+    with hear:
+        listen(key, data, result)
+    with heard:
+        if scored is None:
+            st.caption("Say what is said, above, to see what was misheard.")
+        else:
+            st.html(view.misheard(alignment(said, result.transcript.text)))
+            interval = scored.interval
+            if interval:
+                st.caption(
+                    f"95 % interval of the word error rate: {interval.low:.1%} to {interval.high:.1%} "
+                    f"(over {interval.unit}). Of {scored.words} words, {scored.substitutions} were substituted, "
+                    f"{scored.deletions} left out, {scored.insertions} invented."
+                )
+    with files:
+        subtitles(key, name, result)
+    with answer:
+        st.caption("The JSON as the API gave it.")
+        st.json(result.answers[0] if len(result.answers) == 1 else result.answers)
+    with code:
+        st.caption("This very call, for anywhere: `pip install openai`.")
+        st.code(snippet(options, name, result.endpoint), language="python")
+    with link.container():
+        ui.run_link(recorded(key, result, options, scored))
+
+
+@st.fragment
+def listen(key: str, data: bytes, result: Result) -> None:
+    """The player, and a button for each segment that plays just that."""
+    place = f"hear {key}"
+    start, end = st.session_state.get(place, (0.0, None))
+    st.audio(data, start_time=start, end_time=end, autoplay=end is not None)
+    for segment in result.transcript.segments or []:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button(
+                view.clock(segment.start), key=f"{place} {segment.id}", icon=":material/play_arrow:",
+                help="Hear this segment",
+            ):  # fmt: skip
+                st.session_state[place] = (segment.start, segment.end)
+                st.rerun(scope="fragment")
+            st.html(view.coloured(view.words_of(result.transcript, segment)), width="stretch")
+
+
+def subtitles(key: str, name: str, result: Result) -> None:
+    """Subtitles to look at and to keep."""
+    if not result.transcript.segments:
+        st.caption("Nothing is said, or this model gives no times: there are no subtitles.")
+        return
+    stem = name.rsplit(".", 1)[0]
+    with st.container(horizontal=True):
+        for kind in ("srt", "vtt"):
+            st.download_button(
+                f"{stem}.{kind}", result.render(kind), f"{stem}.{kind}", icon=":material/download:",
+                key=f"{kind} {key}", on_click="ignore",
+            )  # fmt: skip
+        whole = json.dumps(result.transcript.model_dump(exclude_none=True), indent=1, ensure_ascii=False)
+        st.download_button(
+            f"{stem}.json", whole, f"{stem}.json", icon=":material/download:", key=f"json {key}",
+            on_click="ignore",
+        )  # fmt: skip
+    st.code(result.render("srt"), language=None, height=320)
+
+
+def recorded(key: str, result: Result, options: Options, scored: Score | None) -> str | None:
+    """The link to the run, recorded once, after the result is on the page."""
+    from level1_api.record import record
+
+    urls: dict[str, str | None] = st.session_state.setdefault("urls", {})
+    if key not in urls:
+        with st.spinner("Recording this run in MLflow …"):
+            urls[key] = record(result, options, scored, source="page").url
+    return urls[key]
+
+
+def main() -> None:
+    ui.page(LEVEL)
+    sound = choose_sound()
+    options = [choose_settings("A")]
+    if st.toggle("Side by side with another engine or setting", key="two"):
+        options.append(choose_settings("B"))
+    if st.button("Transcribe", type="primary", icon=":material/graphic_eq:", disabled=sound is None):
+        st.session_state["asked"] = (sound, options)
+    if "asked" not in st.session_state:
+        return
+    (name, data, said), options = st.session_state["asked"]
+    st.divider()
+    for side, chosen in zip(st.columns(len(options)), options, strict=True):
+        with side:
+            try:
+                show(name, data, said, chosen, ask(name, data, chosen))
+            except LadderError as error:
+                ui.error_box(error)
+
+
+main()
