@@ -19,18 +19,19 @@ from shared.service.answers import AUDIO_ANSWERS
 from shared.service.desk import Desk
 from shared.service.engines import aliases, ready
 from shared.service.forms import AudioForm, TranscriptionForm
-from shared.service.guard import Guard
+from shared.service.guard import Activity, Guard
 from shared.settings import Settings
 from shared.settings import settings as read_settings
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service as an ASGI app; `app.state.jobs` is the work in flight."""
+    """The service as an ASGI app. In its state: `jobs`, the work in flight, and `activity`."""
     config = settings or read_settings()
     desk = Desk(config)
     app = FastAPI(title="Ladder: local AI service", version=__version__, docs_url=None, redoc_url=None)
     app.state.jobs = desk.jobs
-    app.add_middleware(Guard, config=config)
+    app.state.activity = Activity()
+    app.add_middleware(Guard, config=config, activity=app.state.activity)
     errors.install(app)
 
     @app.get("/health")

@@ -1,4 +1,4 @@
-"""Errors in OpenAI's shape, so that its client shows the sentence: {"error": {message, type, param, code}}."""
+"""Errors in the shape of OpenAI's, so that its client shows the sentence: {"error": {message, param, …}}."""
 
 from __future__ import annotations
 

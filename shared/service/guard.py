@@ -19,13 +19,10 @@ PATIENCE = 4  # how many times the limit is read and thrown away, so that the cl
 OPEN = {"/health"}  # needs no key
 
 
-class Guard:
-    """ASGI middleware: Host and key checks, the upload limit, nosniff, and the last sign of life."""
+class Activity:
+    """Whether anybody uses the service."""
 
-    def __init__(self, app: ASGIApp, config: Settings) -> None:
-        self.app = app
-        self.key = config.service_key
-        self.limit = int(config.upload_mb * (1 << 20)) + OTHER_FIELDS
+    def __init__(self) -> None:
         self.in_flight = 0
         self.last_seen = time.monotonic()
 
@@ -34,17 +31,27 @@ class Guard:
         """Seconds since the last request ended; 0 while one is served."""
         return 0.0 if self.in_flight else time.monotonic() - self.last_seen
 
+
+class Guard:
+    """ASGI middleware: Host and key checks, the upload limit, nosniff, and the book of who was here."""
+
+    def __init__(self, app: ASGIApp, config: Settings, activity: Activity) -> None:
+        self.app = app
+        self.activity = activity
+        self.key = config.service_key
+        self.limit = int(config.upload_mb * (1 << 20)) + OTHER_FIELDS
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        self.in_flight += 1
+        self.activity.in_flight += 1
         try:
             refusal = self._refusal(scope["path"], Headers(scope=scope))
             await (refusal or self.app)(scope, self._counted(receive), _nosniff(send))
         finally:
-            self.in_flight -= 1
-            self.last_seen = time.monotonic()
+            self.activity.in_flight -= 1
+            self.activity.last_seen = time.monotonic()
 
     def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
         """For a web page from elsewhere (DNS rebinding, a form that posts here), and for a wrong key."""

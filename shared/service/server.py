@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from shared.errors import BadUsage, LadderError
-from shared.service.guard import LOOPBACK, Guard
+from shared.service.guard import LOOPBACK
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -29,8 +29,7 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second."""
-        guard = self._app.middleware_stack
-        if self._idle_s is not None and isinstance(guard, Guard) and guard.idle_s > self._idle_s:
+        if self._idle_s is not None and self._app.state.activity.idle_s > self._idle_s:
             self.should_exit = True
         return await super().on_tick(counter)
 
