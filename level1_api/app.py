@@ -126,7 +126,7 @@ def show(name: str, data: bytes, said: str, options: Options, result: Result) ->
             if interval:
                 st.caption(
                     f"95 % interval of the word error rate: {interval.low:.1%} to {interval.high:.1%} "
-                    f"(over {interval.unit}). Of {scored.words} words, {scored.substitutions} were substituted, "
+                    f"(over {interval.unit}). Of {scored.words} words {scored.substitutions} substituted, "
                     f"{scored.deletions} left out, {scored.insertions} invented."
                 )
     with files:
