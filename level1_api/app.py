@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
+from typing import NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from level1_api import LEVEL, view
 from level1_api.plan import Options
@@ -25,20 +27,28 @@ from shared.settings import settings
 SOUNDS = ["wav", "mp3", "m4a", "ogg", "opus", "flac", "webm", "mp4", "mov", "mkv"]
 
 
-def choose_sound() -> tuple[str, bytes, str] | None:
-    """Name, bytes, and what is said in it (empty if unknown)."""
+class Sound(NamedTuple):
+    """What to transcribe, and what is said in it (empty if unknown)."""
+
+    name: str
+    data: bytes
+    said: str
+
+
+def choose_sound() -> Sound | None:
+    """A sample clip, a file, or what is spoken now."""
     kind = st.segmented_control("Sound", ["Sample", "Upload", "Record"], default="Sample", key="kind")
     if kind == "Sample":
         clip = st.selectbox(
             "Sample clip", samples(), format_func=lambda s: f"{s.title} ({s.kind}, {s.seconds:.0f} s)"
         )
-        return clip.path.name, clip.path.read_bytes(), clip.text
+        return Sound(clip.path.name, clip.path.read_bytes(), clip.text)
     if kind == "Upload":
         file = st.file_uploader("Audio or video", type=SOUNDS, key="upload")
     else:
         file = st.audio_input("Speak, then press stop", sample_rate=16000, key="record")
     said = st.text_input("What is said (optional: gives a word error rate)", key="said")
-    return (file.name, file.getvalue(), said) if file else None
+    return Sound(file.name, file.getvalue(), said) if file else None
 
 
 def choose_settings(side: str) -> Options:
@@ -69,34 +79,38 @@ def choose_settings(side: str) -> Options:
     )  # fmt: skip
 
 
-def ask(name: str, data: bytes, options: Options) -> Result:
+def ask(sound: Sound, options: Options) -> Result:
     """Transcribe once for the same sound and settings; what was asked before is shown again."""
     results: dict[str, Result] = st.session_state.setdefault("results", {})
-    key = key_of(data, options)
+    key = key_of(sound, options)
     if key not in results:
-        with st.status(f"Listening to {name} …") as status:
+        with st.status(f"Listening to {ui.plain(sound.name)} …") as status:
             bar = st.progress(0.0)
 
             def advance(share: float) -> None:
                 bar.progress(min(share, 1.0))
 
-            results[key] = transcribe(data, options, name=name, say=st.write, on_progress=advance)
-            status.update(label=f"Heard {name}", state="complete")
+            results[key] = transcribe(sound.data, options, name=sound.name, say=st.write, on_progress=advance)
+            status.update(label=f"Heard {ui.plain(sound.name)}", state="complete")
     return results[key]
 
 
-def key_of(data: bytes, options: Options) -> str:
+def key_of(sound: Sound, options: Options) -> str:
     """What was asked: the same sound with the same settings has the same key, whatever its name."""
-    return hashlib.sha256(data + repr(sorted(asdict(options).items())).encode()).hexdigest()
+    return hashlib.sha256(sound.data + repr(sorted(asdict(options).items())).encode()).hexdigest()
 
 
-def show(name: str, data: bytes, said: str, options: Options, result: Result) -> None:
-    """One result: numbers, the transcript to read and to hear, and everything behind it."""
+def show(sound: Sound, options: Options, result: Result) -> DeltaGenerator:
+    """One result: numbers, the transcript to read and to hear, and everything behind it.
+
+    Returns:
+        the place where the link to its run belongs.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.engine_badge(result.engine, endpoint(result.provider))
         if result.engine == "pocketsphinx":
             st.caption("Small and offline. A better one: `ladder models pull whisper-small`")
-    scored = score(said, result.transcript.text) if said.strip() else None
+    scored = score(sound.said, result.transcript.text) if sound.said.strip() else None
     numbers = {"Sound": f"{result.audio_s:.1f} s", "Real-time factor": f"{result.rtf:.2f}"}
     if scored and scored.wer is not None:
         numbers = {"Word error rate": f"{scored.wer:.1%}", **numbers}
@@ -104,9 +118,9 @@ def show(name: str, data: bytes, said: str, options: Options, result: Result) ->
         numbers["Estimated cost"] = f"${result.cost_usd:.4f}"
     ui.metric_row(numbers)
     link = st.empty()
-    key = key_of(data, options)
+    key = key_of(sound, options)
 
-    text, hear, heard, files, answer, code = st.tabs(
+    text, hear, heard, files, raw, code = st.tabs(
         ["Transcript", "Listen", "Misheard", "Subtitles", "Answer", "Code"]
     )
     with text:
@@ -116,29 +130,21 @@ def show(name: str, data: bytes, said: str, options: Options, result: Result) ->
         else:
             st.text(result.transcript.text or "Nobody speaks here.")
     with hear:
-        listen(key, data, result)
+        listen(key, sound.data, result)
     with heard:
         if scored is None:
             st.caption("Say what is said, above, to see what was misheard.")
         else:
-            st.html(view.misheard(alignment(said, result.transcript.text)))
-            interval = scored.interval
-            if interval:
-                st.caption(
-                    f"95 % interval of the word error rate: {interval.low:.1%} to {interval.high:.1%} "
-                    f"(over {interval.unit}). Of {scored.words} words {scored.substitutions} substituted, "
-                    f"{scored.deletions} left out, {scored.insertions} invented."
-                )
+            misheard(sound.said, result, scored)
     with files:
-        subtitles(key, name, result)
-    with answer:
+        subtitles(key, sound.name, result)
+    with raw:
         st.caption("The JSON as the API gave it.")
         st.json(result.answers[0] if len(result.answers) == 1 else result.answers)
     with code:
         st.caption("This very call, for anywhere: `pip install openai`.")
-        st.code(snippet(options, name, result.endpoint), language="python")
-    with link.container():
-        ui.run_link(recorded(key, result, options, scored))
+        st.code(snippet(options, sound.name, result.endpoint), language="python")
+    return link
 
 
 @st.fragment
@@ -156,6 +162,17 @@ def listen(key: str, data: bytes, result: Result) -> None:
                 st.session_state[place] = (segment.start, segment.end)
                 st.rerun(scope="fragment")
             st.html(view.coloured(view.words_of(result.transcript, segment)), width="stretch")
+
+
+def misheard(said: str, result: Result, scored: Score) -> None:
+    """What was said, with what was heard instead, and how sure the word error rate is."""
+    st.html(view.misheard(alignment(said, result.transcript.text)))
+    if interval := scored.interval:
+        st.caption(
+            f"95 % interval of the word error rate: {interval.low:.1%} to {interval.high:.1%} "
+            f"(over {interval.unit}). Of {scored.words} words {scored.substitutions} substituted, "
+            f"{scored.deletions} left out, {scored.insertions} invented."
+        )
 
 
 def subtitles(key: str, name: str, result: Result) -> None:
@@ -178,35 +195,48 @@ def subtitles(key: str, name: str, result: Result) -> None:
     st.code(result.render("srt"), language=None, height=320)
 
 
-def recorded(key: str, result: Result, options: Options, scored: Score | None) -> str | None:
-    """The link to the run, recorded once, after the result is on the page."""
+def recorded(sound: Sound, options: Options, result: Result) -> str | None:
+    """The link to the run of this result, recorded once."""
     from level1_api.record import record
 
     urls: dict[str, str | None] = st.session_state.setdefault("urls", {})
+    key = f"{key_of(sound, options)} {sound.said}"
     if key not in urls:
         with st.spinner("Recording this run in MLflow …"):
+            scored = score(sound.said, result.transcript.text) if sound.said.strip() else None
             urls[key] = record(result, options, scored, source="page").url
     return urls[key]
+
+
+def answer(sound: Sound, chosen: list[Options]) -> None:
+    """Show what each setting hears, then record it: nobody waits for the bookkeeping."""
+    st.divider()
+    if chosen[1:] == chosen[:1]:
+        st.info("Both settings are the same. Change one of them to compare.")
+        chosen = chosen[:1]
+    shown = []
+    for column, options in zip(st.columns(len(chosen)), chosen, strict=True):
+        with column:
+            try:
+                result = ask(sound, options)
+                shown.append((show(sound, options, result), options, result))
+            except LadderError as error:
+                ui.error_box(error)
+    for link, options, result in shown:
+        with link.container():
+            ui.run_link(recorded(sound, options, result))
 
 
 def main() -> None:
     ui.page(LEVEL)
     sound = choose_sound()
-    options = [choose_settings("A")]
+    chosen = [choose_settings("A")]
     if st.toggle("Side by side with another engine or setting", key="two"):
-        options.append(choose_settings("B"))
+        chosen.append(choose_settings("B"))
     if st.button("Transcribe", type="primary", icon=":material/graphic_eq:", disabled=sound is None):
-        st.session_state["asked"] = (sound, options)
-    if "asked" not in st.session_state:
-        return
-    (name, data, said), options = st.session_state["asked"]
-    st.divider()
-    for side, chosen in zip(st.columns(len(options)), options, strict=True):
-        with side:
-            try:
-                show(name, data, said, chosen, ask(name, data, chosen))
-            except LadderError as error:
-                ui.error_box(error)
+        st.session_state["asked"] = (sound, chosen)
+    if "asked" in st.session_state:
+        answer(*st.session_state["asked"])
 
 
 main()
