@@ -71,7 +71,10 @@ def cli(context: click.Context) -> None:
         click.echo(where_you_stand())
 
 
-@cli.command(epilog=example("ladder up", "ladder up --tour --no-browser"))
+@cli.command(
+    short_help="Start service, MLflow UI and pages; Ctrl-C ends them.",
+    epilog=example("ladder up", "ladder up --tour --no-browser"),
+)
 @click.option("--tour", is_flag=True, help="Also run each level's main job once, at most 30 s a level.")
 @click.option("--browser/--no-browser", default=True, help="Open the first page where there is a browser.")
 def up(tour: bool, browser: bool) -> None:
@@ -81,7 +84,7 @@ def up(tour: bool, browser: bool) -> None:
     sys.exit(start(open_browser=browser, tour=tour, say=say))
 
 
-@cli.command(epilog=example("ladder tour", "ladder tour --json"))
+@cli.command(short_help="Each level's main job once.", epilog=example("ladder tour", "ladder tour --json"))
 @click.option("--again", is_flag=True, help="Run every level, also those that have run before.")
 @json_option
 def tour(again: bool, as_json: bool) -> None:
@@ -93,7 +96,9 @@ def tour(again: bool, as_json: bool) -> None:
     sys.exit(1 if any(stop.state == "failed" for stop in stops) else 0)
 
 
-@cli.command(epilog=example("ladder serve", "ladder serve --port 9000"))
+@cli.command(
+    short_help="The local AI service alone.", epilog=example("ladder serve", "ladder serve --port 9000")
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: LADDER_SERVICE_PORT, 8321.")
 def serve(port: int | None) -> None:
     """Run the local AI service alone: an OpenAI-compatible server on loopback."""
@@ -102,7 +107,7 @@ def serve(port: int | None) -> None:
     sys.exit(start(port, say))
 
 
-@cli.command(epilog=example("ladder ui"))
+@cli.command(short_help="The MLflow UI alone.", epilog=example("ladder ui"))
 @click.option("--browser/--no-browser", default=True, help="Open the page where there is a browser.")
 def ui(browser: bool) -> None:
     """Open the MLflow UI on the ladder's own store, whatever directory you are in."""
@@ -111,7 +116,10 @@ def ui(browser: bool) -> None:
     sys.exit(start(open_browser=browser, say=say))
 
 
-@cli.command(epilog=example("ladder runs", "ladder runs --level 1 --limit 5 --json"))
+@cli.command(
+    short_help="The last runs, with links.",
+    epilog=example("ladder runs", "ladder runs --level 1 --limit 5 --json"),
+)
 @click.option("--level", type=click.IntRange(1, 6), help="Only this level's runs.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
 @json_option
@@ -123,7 +131,10 @@ def runs(level: int | None, limit: int, as_json: bool) -> None:
     click.echo(json.dumps(found, indent=2) if as_json else store.runs_table(found))
 
 
-@cli.command(epilog=example("ladder compare 3f2a 91bc", "ladder compare 3f2a 91bc --json"))
+@cli.command(
+    short_help="Runs side by side.",
+    epilog=example("ladder compare 3f2a 91bc", "ladder compare 3f2a 91bc --json"),
+)
 @click.argument("run_ids", metavar="RUN RUN…", nargs=-1, required=True)
 @json_option
 def compare(run_ids: tuple[str, ...], as_json: bool) -> None:
@@ -137,7 +148,11 @@ def compare(run_ids: tuple[str, ...], as_json: bool) -> None:
     click.echo(json.dumps(found, indent=2) if as_json else store.compare_table(found))
 
 
-@cli.group(invoke_without_command=True, epilog=example("ladder models", "ladder models pull whisper-tiny"))
+@cli.group(
+    short_help="What models there are; fetch one by name.",
+    invoke_without_command=True,
+    epilog=example("ladder models", "ladder models pull whisper-tiny"),
+)
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
@@ -159,7 +174,10 @@ def pull(name: str) -> None:
     fetch(name, say)
 
 
-@cli.command(epilog=example("ladder doctor", "ladder doctor --json"))
+@cli.command(
+    short_help="Check this machine, and what mends it.",
+    epilog=example("ladder doctor", "ladder doctor --json"),
+)
 @json_option
 def doctor(as_json: bool) -> None:
     """Check this machine: one line a fact, and for each failure what mends it."""
