@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 MAX_CHANNELS = 32
-MAX_RATE = 768_000
+MIN_RATE, MAX_RATE = 4_000, 768_000
 
 # FFmpeg also reads playlists and scripts that name other files. Only true containers get in.
 CONTAINERS = (
@@ -45,7 +45,7 @@ def decode(file: BinaryIO, max_s: float, cancel: threading.Event) -> np.ndarray:
     pcm = bytearray()
     try:
         with av.open(file, mode="r", metadata_errors="ignore", options=options) as container:
-            stream = _audio_stream(container, max_s)
+            stream = _audio_stream(container)
             resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
             for frame in _frames(container, stream):
                 if cancel.is_set():
@@ -63,16 +63,12 @@ def decode(file: BinaryIO, max_s: float, cancel: threading.Event) -> np.ndarray:
     return np.frombuffer(pcm, np.int16)
 
 
-def _audio_stream(container: av.container.InputContainer, max_s: float) -> av.AudioStream:
-    """The first audio track, if its own claims are sane."""
-    if not container.streams.audio:
-        raise _bad("The file holds no audio track.")
-    stream = container.streams.audio[0]
-    if not 0 < stream.sample_rate <= MAX_RATE:
-        raise _bad(f"The file claims a sample rate of {stream.sample_rate} Hz; up to {MAX_RATE} are read.")
-    if not 0 < stream.channels <= MAX_CHANNELS:
-        raise _bad(f"The file claims {stream.channels} channels; up to {MAX_CHANNELS} are read.")
-    return stream
+def _audio_stream(container: av.container.InputContainer) -> av.AudioStream:
+    """The first audio track that has a decoder."""
+    for stream in container.streams.audio:
+        if stream.codec_context is not None:
+            return stream
+    raise _bad("The file holds no audio track that can be decoded.")
 
 
 def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame | None]:
@@ -85,8 +81,17 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
         except av.error.InvalidDataError:
             continue
         for frame in frames:
-            if frame.format.name.startswith(("flt", "dbl")) and not np.isfinite(frame.to_ndarray()).all():
-                raise _bad("The file holds samples that are not numbers (NaN or infinity).")
+            _check(frame)
             frame.pts = None  # gaps in the time stamps of a container are not audio
             yield frame
     yield None
+
+
+def _check(frame: av.AudioFrame) -> None:
+    """Refuse what no recording has, before the resampler makes much out of little."""
+    if not MIN_RATE <= frame.sample_rate <= MAX_RATE:
+        raise _bad(f"The sample rate is {frame.sample_rate} Hz; {MIN_RATE} to {MAX_RATE} are taken.")
+    if frame.layout.nb_channels > MAX_CHANNELS:
+        raise _bad(f"The file has {frame.layout.nb_channels} channels; up to {MAX_CHANNELS} are taken.")
+    if frame.format.name.startswith(("flt", "dbl")) and not np.isfinite(frame.to_ndarray()).all():
+        raise _bad("The file holds samples that are not numbers (NaN or infinity).")

@@ -5,6 +5,7 @@ python -m shared.service --port 8321 --idle 900
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -67,5 +68,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise LadderError(
-            f"Port {port} on {host} cannot be used: {error.strerror}.", "Choose another with --port."
+            f"Port {port} on {host} cannot be used: {os.strerror(error.errno or 0)}.",
+            "Choose another with --port.",
         ) from error
