@@ -1,6 +1,7 @@
 """Level 1, use AI as an API: speech to text through the Whisper API, end to end.
 
-Read the modules in this order: plan, audio, chunks, merge, call, transcribe, batch, score.
+Read the modules in this order: call, retry, plan, audio, chunks, merge, transcribe,
+batch, score.
 """
 
 from shared.levels import Level

@@ -16,8 +16,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
 from level1_api.audio import Audio
 from level1_api.plan import UPLOADABLE, Options, Plan, plan
 from level1_api.retry import LONGEST_WAIT_S, patiently, told_wait_s
@@ -69,12 +67,7 @@ def ask(
     from openai import OpenAIError
 
     client = client.with_options(max_retries=0)  # ours say what they do
-    deltas: list[str] = []
-
-    def heard(delta: str) -> None:
-        deltas.append(delta)
-        if on_delta:
-            on_delta(delta)
+    heard = on_delta or (lambda delta: None)
 
     def once() -> tuple[dict[str, Any], Any]:
         response = client.audio.transcriptions.with_raw_response.create(file=file, **plan.request)
@@ -84,12 +77,15 @@ def ask(
         raw, headers = patiently(once, say, stop)
         engine = headers.get("x-ladder-engine") or raw.get("engine") or plan.model
         return Answer(raw, _transcript(raw, seconds, engine), engine, _timings(headers))
-    except (OpenAIError, ValidationError, json.JSONDecodeError) as error:
+    except (OpenAIError, ValueError) as error:  # ValueError: not JSON, or not a transcript
         raise explain(error, str(client.base_url), plan.model, file[0]) from error
 
 
 def _whole(response: Any) -> dict[str, Any]:
-    return json.loads(response.text)
+    raw = json.loads(response.text)
+    if not isinstance(raw, dict):
+        raise ValueError(f"an object was expected, not {type(raw).__name__}")
+    return raw
 
 
 def _streamed(stream: Any, heard: Callable[[str], None]) -> dict[str, Any]:

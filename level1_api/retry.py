@@ -19,7 +19,7 @@ ATTEMPTS = 5
 LONGEST_WAIT_S = 120.0  # a server that asks for more is told no, and the user is told why
 
 T = TypeVar("T")
-_grow = tenacity.wait_exponential_jitter(initial=0.5, max=30, jitter=0.5)
+_grow = tenacity.wait_exponential(multiplier=0.5, max=30) + tenacity.wait_random(0, 0.5)
 
 
 def patiently(
