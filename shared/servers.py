@@ -95,9 +95,9 @@ def recorded(file: Path) -> State | None:
     """The state in a file, or None if there is none, it is unreadable, or its process is gone."""
     try:
         state = State(**json.loads(file.read_text(encoding="utf-8")))
+        return state if state.process else None
     except (OSError, ValueError, TypeError):
         return None
-    return state if state.process else None
 
 
 def healthy(program: Program, state: State, timeout_s: float = 2.0) -> bool:
