@@ -1,6 +1,6 @@
 """Level 1, use AI as an API: speech to text through the Whisper API, end to end.
 
-Read the modules in this order: call, retry, plan, audio, chunks, merge, transcribe,
+Read the modules in this order: plan, audio, chunks, merge, call, retry, transcribe,
 batch, score.
 """
 

@@ -121,8 +121,13 @@ class Decoder:
 
         resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
         try:
-            # An open file, not a path: a name such as `concat:…` or `http:…` means nothing to it.
-            with _opened(self.source) as file, av.open(file, mode="r", metadata_errors="ignore") as media:
+            # An open file, not a path, and no protocols: neither a name such as `http:…` nor a playlist
+            # can make it open anything else.
+            closed = {"protocol_whitelist": "none"}
+            with (
+                _opened(self.source) as file,
+                av.open(file, mode="r", metadata_errors="ignore", options=closed) as media,
+            ):
                 self.container = media.format.name
                 if not media.streams.audio:
                     raise LadderError(

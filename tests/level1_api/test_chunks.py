@@ -111,14 +111,19 @@ def test_a_missing_file_and_a_folder(tmp_path):
     assert "batch" in caught.value.fix
 
 
-def test_a_playlist_does_not_make_it_open_other_files(tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nsecret.wav\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile secret.wav\n",
+    ],
+)
+def test_a_playlist_does_not_make_it_open_other_files(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "secret.wav").write_bytes(wav(NOISE))
-    playlist = tmp_path / "list.wav"
-    playlist.write_text(
-        f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{tmp_path / 'secret.wav'}\n#EXT-X-ENDLIST\n"
-    )
+    (tmp_path / "list.wav").write_text(text)
     with pytest.raises(LadderError):
-        read(playlist)
+        read("list.wav")
 
 
 def test_audio_in_folders_is_found_by_its_ending(tmp_path):
