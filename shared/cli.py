@@ -7,9 +7,9 @@ ladder level1 …    a level's own commands
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -195,8 +195,9 @@ def say(message: str) -> None:
 
 
 def main() -> None:
-    if hasattr(signal, "SIGPIPE"):  # `ladder runs | head` ends quietly
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no "✓" gets a "?", not a traceback
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     cli.main(prog_name="ladder")
 
 

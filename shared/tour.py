@@ -1,17 +1,22 @@
 """The tour: each level's main job once, at most 30 s a level, and where one stands on the ladder.
 
 A level takes part by a module `tour.py` with a function `tour(say) -> Outcome`. What has run stays known in
-`<home>/tour.json`, so that the page and the terminal show the same and the next tour skips it.
+`<home>/tour.json`, so that the page and the terminal show the same and the next tour skips it. Of two tours
+at once the second waits, and then finds everything done.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from typing import Any, Literal
+
+import psutil
+from filelock import FileLock, Timeout
 
 from shared.errors import LadderError
 from shared.files import write_atomic
@@ -34,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Stop:
-    """One level's place in the tour."""
+    """One level's place in the tour. `pid` is the process that is at it, while it runs."""
 
     number: int
     title: str
@@ -43,6 +48,7 @@ class Stop:
     seconds: float | None = None
     run_id: str | None = None
     url: str | None = None
+    pid: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,20 +61,38 @@ def stops() -> list[Stop]:
         past = {row["number"]: Stop(**row) for row in known}
     except (OSError, ValueError, TypeError, KeyError):
         past = {}
-    return [replace(past.get(v.number, Stop(v.number, v.title)), title=v.title) for v in levels()]
+    return [_alive(replace(past.get(v.number, Stop(v.number, "")), title=v.title)) for v in levels()]
+
+
+def _alive(stop: Stop) -> Stop:
+    """The stop, or a waiting one if the process that was at it has been stopped."""
+    if stop.state != "running" or psutil.pid_exists(stop.pid or 0):
+        return stop
+    return Stop(stop.number, stop.title)
 
 
 def run(say: Callable[[str], None], again: bool = False) -> list[Stop]:
     """Walk the ladder from the bottom; a level that fails is told and the tour goes on."""
+    settings().home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings().home / "tour.lock")
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        say("Another tour is under way: waiting for it.")
+        held = lock.acquire()
+    with held:
+        return _walk(say, again)
+
+
+def _walk(say: Callable[[str], None], again: bool) -> list[Stop]:
     found = [
         stop if stop.state == "done" and not again else Stop(stop.number, stop.title) for stop in stops()
     ]
-    _save(found)
     for index, level in enumerate(levels()):
         if found[index].state == "done":
             say(f"{MARK['done']} Level {level.number}, {level.title}: has run before ({found[index].result})")
             continue
-        found[index] = replace(found[index], state="running")
+        found[index] = replace(found[index], state="running", pid=os.getpid())
         _save(found)
         say(f"{MARK['running']} Level {level.number}, {level.title} …")
         found[index] = _visit(level, found[index], say)
@@ -85,12 +109,10 @@ def _visit(level: Level, stop: Stop, say: Callable[[str], None]) -> Stop:
         state = "done"
     except LadderError as error:
         outcome = Outcome(str(error))
-    except KeyboardInterrupt:
-        _save([replace(s, state="waiting") if s.number == stop.number else s for s in stops()])
-        raise
     except Exception as error:  # a defect of one level must not hide the others
         outcome = Outcome(f"{type(error).__name__}: {error}")
-    return replace(stop, state=state, seconds=round(time.monotonic() - begin, 1), **asdict(outcome))
+    seconds = round(time.monotonic() - begin, 1)
+    return replace(stop, state=state, seconds=seconds, pid=None, **asdict(outcome))
 
 
 def _save(found: list[Stop]) -> None:
@@ -111,7 +133,8 @@ def where_you_stand() -> str:
     lines = []
     for number, rung in sorted(RUNGS.items(), reverse=True):
         stop = here.get(number)
-        note = f"{MARK[stop.state]} {stop.result}" if stop else "not built yet"
+        told = stop.result.partition("\n")[0] or "not run yet" if stop else ""
+        note = f"{MARK[stop.state]} {told}" if stop else "not built yet"
         lines.append(f"  ├─ {number} ─┤ {rung:<32} {note}")
     waiting = next((stop for stop in here.values() if stop.state != "done"), None)
     following = "ladder up --tour" if waiting else f"ladder level{max(here)} --help"

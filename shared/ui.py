@@ -11,9 +11,16 @@ from shared.errors import LadderError
 from shared.levels import Level
 from shared.settings import CLONE
 
+# Drawn here, because Streamlit fetches the icons of browser tabs from a host on the network.
+TAB_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" stroke="#b3541e" stroke-width="2.5">'
+    '<path d="M7 2v20M17 2v20M7 6h10M7 12h10M7 18h10"/></svg>'
+)
+
 
 def page(level: Level) -> None:
     """The head of a level's page: its number and title, its question, its lesson."""
+    st.set_page_config(f"{level.number} · {level.title}", TAB_ICON, layout="wide")
     st.title(f"{level.number} · {level.title}")
     st.markdown(f"**{level.question}**")
     lesson = CLONE / level.package / "README.md"
@@ -24,7 +31,7 @@ def page(level: Level) -> None:
 
 def metric_row(values: Mapping[str, str]) -> None:
     """Numbers side by side, each under its name; on a phone they wrap."""
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="medium"):
         for name, value in values.items():
             st.metric(name, value, width="content")
 
@@ -53,5 +60,6 @@ def run_link(url: str | None) -> None:
 
 
 def plain(text: str) -> str:
-    """Text shown as it is: no Markdown, no HTML, no directives of Streamlit."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|$:~>" else c for c in escape(text, quote=False))
+    """Text shown as it is: no Markdown, no HTML, no directives of Streamlit, all on one line."""
+    flat = " ".join(escape(text, quote=False).split())
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|$:~>" else c for c in flat)
