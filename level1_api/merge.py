@@ -10,7 +10,7 @@ At a seam both neighbours heard the same two seconds. What each knows decides ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 from functools import reduce
 
@@ -39,7 +39,7 @@ def merge(parts: Sequence[tuple[Piece, Transcript]], seconds: float) -> Transcri
         update={
             "duration": seconds,
             "segments": _numbered(whole.segments),
-            "usage": Usage(seconds=sum(u.seconds for u in usages)) if usages else None,
+            "usage": Usage(seconds=sum(u.seconds for u in usages)) if len(usages) == len(parts) else None,
         }
     )
 
@@ -53,7 +53,8 @@ def _joined(left: tuple[Piece, Transcript], right: tuple[Piece, Transcript]) -> 
     if a.words is not None and b.words is not None and a.segments is not None and b.segments is not None:
         mine, theirs = split_words(a.words, b.words, cut)
         words = mine + theirs
-        segments = _with_words(a.segments, a.words, mine) + _with_words(b.segments, b.words, theirs)
+        segments = _with_words(a.segments, a.words, mine, lambda s: _middle(s) < cut)
+        segments += _with_words(b.segments, b.words, theirs, lambda s: _middle(s) >= cut)
     elif a.segments is not None and b.segments is not None:
         segments = _joined_segments(a.segments, b.segments, cut)
     else:
@@ -97,14 +98,19 @@ def _same(a: Word, b: Word) -> bool:
     return plain(a.word) == plain(b.word) and a.start < b.end and b.start < a.end
 
 
-def _with_words(segments: list[Segment], words: list[Word], kept: list[Word]) -> list[Segment]:
-    """The segments with only the words that were kept; a segment that lost all of its words goes."""
+def _with_words(
+    segments: list[Segment], words: list[Word], kept: list[Word], stays: Callable[[Segment], bool]
+) -> list[Segment]:
+    """The segments with only the words that were kept; a segment that lost all of its words goes.
+
+    A segment that never had words goes by `stays`.
+    """
     staying = {id(w) for w in kept}
     result = []
     for segment, own in _by_segment(segments, words):
         left = [w for w in own if id(w) in staying]
         if len(left) == len(own):
-            result.append(segment)
+            result += [segment] if own or stays(segment) else []
         elif left:
             result.append(
                 segment.model_copy(
@@ -135,10 +141,11 @@ def _by_segment(segments: list[Segment], words: list[Word]) -> list[tuple[Segmen
 def _text_of(text: str, own: list[Word], left: list[Word]) -> str:
     """The text of the words that are left, in the segment's own spelling where words and text pair up."""
     spelled = text.split()
+    space = "" if len(spelled) == 1 else " "  # Chinese and Japanese part no words
     if len(spelled) != len(own):
         spelled = [w.word.strip() for w in own]
     staying = {id(w) for w in left}
-    return " ".join(s for s, w in zip(spelled, own, strict=True) if id(w) in staying)
+    return space.join(s for s, w in zip(spelled, own, strict=True) if id(w) in staying)
 
 
 def _away(segment: Segment, word: Word) -> float:
@@ -174,7 +181,9 @@ def _joined_segments(left: list[Segment], right: list[Segment], cut: float) -> l
     mine, theirs = _spread(left), _spread(right)
     keep, skip = seam([w for _, w in mine], [w for _, w in theirs])
     if skip == 0:
-        return [s for s in left if _middle(s) < cut] + [s for s in right if _middle(s) >= cut]
+        before = [s for s in left if _middle(s) < cut]
+        heard_to = min(cut, before[-1].end) if before else 0.0  # rather twice than not at all
+        return before + [s for s in right if _middle(s) >= heard_to]
     kept_left, kept_right = _gathered(left, mine[:keep]), _gathered(right, theirs[skip:])
     if kept_left and kept_right:  # a segment that was cut has no times of its own: it ends or begins there
         last, first = kept_left[-1], kept_right[0]

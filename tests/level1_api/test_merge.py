@@ -178,6 +178,34 @@ def test_spelling_and_punctuation_of_a_split_segment_are_kept():
     assert whole.text == "“Well,” said he, and"
 
 
+def test_languages_that_part_no_words():
+    left = answer(at(("今日", 7, 7.5), ("は", 7.6, 8), ("良い", 9.2, 9.8)), "今日は良い")
+    right = answer(at(("良い", 1.2, 1.8), ("天気", 2, 3)), "良い天気", 12)
+    whole = merge([(SEAM[0], left), (SEAM[1], right)], 20)
+    assert [s.text for s in whole.segments] == ["今日は", "良い天気"]
+
+
+def only_segments(*segments: tuple[str, float, float]) -> Transcript:
+    made = [Segment(id=n, text=t, start=s, end=e) for n, (t, s, e) in enumerate(segments)]
+    return Transcript(duration=10, text=" ".join(t for t, *_ in segments), segments=made)
+
+
+def test_segments_that_were_heard_differently_are_not_lost():
+    left = only_segments(("well then", 1, 4), ("let us cease", 8.9, 9.8))
+    right = only_segments(("that is sees", 0.1, 1.6), ("the day", 3, 4))
+    text = merge([(SEAM[0], left), (SEAM[1], right)], 20).text
+    assert "well then" in text and "the day" in text
+    assert "cease" in text or "sees" in text
+
+
+def test_a_segment_without_words_stays_on_its_own_side_alone():
+    left, right = answer(at(("one", 1, 2)), "one"), answer(at(("two", 6, 7)), "two", 12)
+    music = {"id": 1, "text": "[music]"}
+    left.segments.append(Segment(start=8.5, end=8.9, **music))
+    right.segments.insert(0, Segment(start=0.5, end=0.9, **music))
+    assert merge([(SEAM[0], left), (SEAM[1], right)], 20).text == "one [music] two"
+
+
 def test_what_an_engine_said_about_a_segment_moves_with_it():
     left = answer(at(("one", 1, 2)), "one", seek=0, avg_logprob=-0.1)
     right = answer(at(("two", 4, 5)), "two", 12, seek=50, no_speech_prob=0.2)
