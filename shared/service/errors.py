@@ -59,7 +59,7 @@ def describe(error: Exception) -> tuple[int, dict, dict[str, str]]:
         return error.status_code, body, dict(error.headers or {})
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        param = str(first["loc"][1]) if len(first["loc"]) > 1 else None
+        param = str(first["loc"][1]).partition("[")[0] if len(first["loc"]) > 1 else None
         message = f"{param or 'The request'}: {first['msg'][0].lower()}{first['msg'][1:]}."
         return 400, error_body(400, message, param), {}
     if isinstance(error, Refusal):
