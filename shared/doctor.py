@@ -201,7 +201,8 @@ def _own_store(path: Path) -> Fact:
 def _ask(uri: str) -> None:
     """Return if a store answers, raise whatever went wrong otherwise."""
     if uri.startswith(("http://", "https://")):
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=3).close()  # noqa: S310 - http only, see above
+        plain = _without_password(uri).rstrip("/")  # /health asks for none
+        urllib.request.urlopen(f"{plain}/health", timeout=3).close()  # noqa: S310 - http only, see above
         return
     import sqlalchemy
 

@@ -39,7 +39,7 @@ def hub() -> Program:
         "run", str(CLONE / "shared" / "hub.py"), "--server.port", "{port}", "--server.address", "127.0.0.1",
         "--server.headless", "true", "--browser.gatherUsageStats", "false",
     )  # fmt: skip
-    return Program("hub", "demo pages", "streamlit", words, settings().hub_port, "/_stcore/health")
+    return Program("hub", "page server", "streamlit", words, settings().hub_port, "/_stcore/health")
 
 
 def mlflow_url() -> str:
