@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -14,6 +16,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from level1_api import LEVEL, view
+from level1_api.audio import read
+from level1_api.chunks import Piece, encode
 from level1_api.plan import Options
 from level1_api.samples import samples
 from level1_api.score import Score, alignment, score
@@ -84,15 +88,28 @@ def ask(sound: Sound, options: Options) -> Result:
     results: dict[str, Result] = st.session_state.setdefault("results", {})
     key = key_of(sound, options)
     if key not in results:
-        with st.status(f"Listening to {ui.plain(sound.name)} …") as status:
+        with transient(f"Listening to {ui.plain(sound.name)} …"):
             bar = st.progress(0.0)
 
             def advance(share: float) -> None:
                 bar.progress(min(share, 1.0))
 
-            results[key] = transcribe(sound.data, options, name=sound.name, say=st.write, on_progress=advance)
-            status.update(label=f"Heard {ui.plain(sound.name)}", state="complete")
+            def say(sentence: str) -> None:
+                st.text(sentence)
+
+            results[key] = transcribe(sound.data, options, name=sound.name, say=say, on_progress=advance)
     return results[key]
+
+
+@contextmanager
+def transient(label: str) -> Iterator[None]:
+    """A box that tells what happens now, and is gone afterwards."""
+    place = st.empty()
+    try:
+        with place.status(label, expanded=True):
+            yield
+    finally:
+        place.empty()
 
 
 def key_of(sound: Sound, options: Options) -> str:
@@ -110,6 +127,8 @@ def show(sound: Sound, options: Options, result: Result) -> DeltaGenerator:
         ui.engine_badge(result.engine, endpoint(result.provider))
         if result.engine == "pocketsphinx":
             st.caption("Small and offline. A better one: `ladder models pull whisper-small`")
+    for note in result.notes:
+        st.info(ui.plain(note))
     scored = score(sound.said, result.transcript.text) if sound.said.strip() else None
     numbers = {"Sound": f"{result.audio_s:.1f} s", "Real-time factor": f"{result.rtf:.2f}"}
     if scored and scored.wer is not None:
@@ -149,19 +168,20 @@ def show(sound: Sound, options: Options, result: Result) -> DeltaGenerator:
 
 @st.fragment
 def listen(key: str, data: bytes, result: Result) -> None:
-    """The player, and a button for each segment that plays just that."""
+    """The player, and a button for each phrase that plays just that."""
+    st.audio(data)
     place = f"hear {key}"
-    start, end = st.session_state.get(place, (0.0, None))
-    st.audio(data, start_time=start, end_time=end, autoplay=end is not None)
-    for segment in result.transcript.segments or []:
+    for number, phrase in enumerate(view.phrases(result.transcript)):
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button(
-                view.clock(segment.start), key=f"{place} {segment.id}", icon=":material/play_arrow:",
-                help="Hear this segment",
+                view.clock(phrase.start), key=f"{place} {number}", icon=":material/play_arrow:",
+                help="Hear this",
             ):  # fmt: skip
-                st.session_state[place] = (segment.start, segment.end)
-                st.rerun(scope="fragment")
-            st.html(view.coloured(view.words_of(result.transcript, segment)), width="stretch")
+                st.session_state[place] = number
+            st.html(view.coloured(phrase.words), width="stretch")
+        if st.session_state.get(place) == number:
+            ((_, clip),) = encode(read(data), [Piece(phrase.start, phrase.end)])
+            st.audio(clip, format="audio/flac", autoplay=True)
 
 
 def misheard(said: str, result: Result, scored: Score) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -91,7 +91,7 @@ def transcribe(
         raise BadUsage("A reference belongs to one file.", "Give one file, or use: ladder level1 score DIR")
     printed: list[dict[str, Any]] = []
     failures = 0
-    for name in wanted:
+    for name, stem in zip(wanted, _stems(wanted), strict=True):
         try:
             result, score = _one(name, options, reference, show=not as_json and out is None)
         except LadderError as error:
@@ -102,7 +102,7 @@ def transcribe(
             printed.append({"file": name, "error": error.message, "fix": error.fix})
             continue
         if out is not None:
-            say(f"Wrote {_write(out, name, result)}")
+            say(f"Wrote {_write(out, stem, result)}")
         run = record(result, options, score, source="command")
         printed.append(_as_json(name, result, score, run))
         if score and score.wer is not None and not as_json:
@@ -142,7 +142,7 @@ def _one(name: str, options: Any, reference: str | None, show: bool) -> tuple[An
 @cli.command(
     epilog=example("ladder level1 batch recordings", "ladder level1 batch . --format srt --out subs")
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @call_options
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write a file for each here.")
@@ -153,42 +153,40 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
 
     Stop it and type it again: what was done is kept, and nothing is paid twice.
     """
+    from level1_api.batch import Outcome, find_audio
     from level1_api.batch import batch as work
-    from level1_api.batch import find_audio
-    from level1_api.record import record_many
+    from level1_api.record import recording
 
     options = _options(chosen, format=form)
     files = find_audio(folder)
-    with progress(f"Transcribing {len(files)} files") as advance:
-        outcomes = work(
-            files, options, at_once=at_once, say=say, on_done=lambda _, done, total: advance(done / total)
-        )
-    done = [outcome.result for outcome in outcomes if outcome.result]
-    rows = []
-    for outcome in outcomes:
-        result = outcome.result
-        if result and out is not None:
-            _write(out, str(outcome.path), result)
-        text = result.transcript.text if result else str(outcome.error)
-        rows.append(
-            (outcome.path.name, number(result.audio_s if result else None, 1),
-             number(result.rtf if result else None, 2),
-             "cached" if result and result.cached else "" if result else "failed", text)
-        )  # fmt: skip
-    if not as_json:
-        click.echo(table(["file", "s", "rtf", "", "text"], rows, right=["s", "rtf"]))
-    run = record_many(f"batch {folder.name or folder}", [(r, None) for r in done], options, source="command")
+    if not files:
+        raise LadderError(f"{folder} holds no audio or video file.", "Name a folder that does.")
+    stems = dict(zip(files, _stems([str(file) for file in files]), strict=True))
+    name = f"batch {folder.resolve().name}"
+    with (
+        progress(f"Transcribing {len(files)} files") as advance,
+        recording(name, options, source="command") as recorded,
+    ):
+
+        def on_done(outcome: Outcome, done: int, total: int) -> None:
+            if outcome.result:
+                if out is not None:
+                    _write(out, stems[outcome.path], outcome.result)
+                recorded.add(outcome.result)
+            advance(done / total)
+
+        outcomes = work(files, options, at_once=at_once, say=say, on_done=on_done)
+        recorded.sum_up()
     if as_json:
-        found = [
-            {"file": str(o.path), "text": o.result.transcript.text, "cached": o.result.cached}
-            if o.result
-            else {"file": str(o.path), "error": o.error.message if o.error else ""}
-            for o in outcomes
-        ]
-        click.echo(json.dumps({"files": found, "url": run.url}, indent=2, ensure_ascii=False))
-    elif run.url:
-        say(f"Run: {run.url}")
-    sys.exit(0 if len(done) == len(outcomes) else 1)
+        found = [_outcome_json(outcome) for outcome in outcomes]
+        told = {"files": found, "run_id": recorded.run.id, "url": recorded.run.url}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        rows = [_outcome_row(outcome) for outcome in outcomes]
+        click.echo(table(["file", "s", "rtf", "", "text"], rows, right=["s", "rtf"]))
+        if recorded.run.url:
+            say(f"Run: {recorded.run.url}")
+    sys.exit(0 if all(outcome.result for outcome in outcomes) else 1)
 
 
 @cli.command(epilog=example("ladder level1 score", "ladder level1 score my-clips --model whisper-tiny"))
@@ -255,17 +253,44 @@ def _text(reference: str) -> str:
     """The reference itself, or what the file of that name holds."""
     path = Path(reference)
     try:
-        return path.read_text(encoding="utf-8") if path.is_file() else reference
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise BadUsage(f"{reference} is no text file.", "Save it as plain text in UTF-8.") from None
     except (OSError, ValueError):  # a long text is no file name
         return reference
+    if path.suffix == ".txt":
+        raise BadUsage(f"There is no file {reference}.", "Check the name, or give the words themselves.")
+    return reference
 
 
-def _write(folder: Path, name: str, result: Any) -> Path:
+def _stems(names: Sequence[str]) -> list[str]:
+    """The name of each output file without its ending. No two are the same: talk.mp3 beside talk.wav."""
+    stems = [Path(name.removeprefix("sample:")).stem for name in names]
+    told = [Path(n).name if stems.count(s) > 1 else s for n, s in zip(names, stems, strict=True)]
+    return [t if told.count(t) == 1 else f"{t}-{told[: i + 1].count(t)}" for i, t in enumerate(told)]
+
+
+def _write(folder: Path, stem: str, result: Any) -> Path:
     from shared.files import write_atomic
 
-    stem = Path(name.removeprefix("sample:")).stem
     content = result.render()
     return write_atomic(folder / f"{stem}.{SUFFIX[result.output]}", content.rstrip("\n") + "\n")
+
+
+def _outcome_row(outcome: Any) -> tuple[object, ...]:
+    result = outcome.result
+    if result is None:
+        return outcome.path.name, "–", "–", "failed", outcome.error
+    state = "cached" if result.cached else ""
+    return outcome.path.name, number(result.audio_s, 1), number(result.rtf, 2), state, result.transcript.text
+
+
+def _outcome_json(outcome: Any) -> dict[str, Any]:
+    result = outcome.result
+    if result is None:
+        return {"file": str(outcome.path), "error": outcome.error.message, "fix": outcome.error.fix}
+    return {"file": str(outcome.path), "text": result.transcript.text, "cached": result.cached}
 
 
 def _interval(score: Any) -> str:

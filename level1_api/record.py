@@ -6,7 +6,8 @@ The only module of this level that records. It is called after the result has be
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from statistics import fmean
 
@@ -30,47 +31,65 @@ def record(result: Result, options: Options, score: Score | None = None, **tags:
     return run
 
 
-def record_many(
-    name: str,
-    done: Sequence[tuple[Result, Score | None]],
-    options: Options,
-    total: Score | None = None,
-    **tags: str,
-) -> Run:
-    """Record a batch or an evaluation: sums on the parent, a child for each file that was asked for.
+class Many:
+    """A run for many files: a child for each as it is done, sums on the parent at the end."""
 
-    A file that came from the cache has its run already, from the time when it was asked for.
-    """
-    results = [result for result, _ in done]
-    params = {**_common(options), "files": len(results), "cached": sum(r.cached for r in results)}
-    first = _tags(results[0]) if results else {}
-    with track(LEVEL.slug, name, params, {**first, **tags}) as run:
-        for result, score in done:
-            if result.cached:
-                continue
-            with run.child(result.name, _params(result, options), **_tags(result)) as child:
+    def __init__(self, run: Run, options: Options) -> None:
+        self.run, self.options = run, options
+        self.done: list[tuple[Result, Score | None]] = []
+
+    def add(self, result: Result, score: Score | None = None) -> None:
+        """Record one file. One from the cache has its run already, from when it was asked for."""
+        if not self.done:
+            self.run.tag(**_tags(result))
+        self.done.append((result, score))
+        if not result.cached:
+            with self.run.child(result.name, _params(result, self.options), **_tags(result)) as child:
                 _fill(child, result, score)
+
+    def sum_up(self, total: Score | None = None) -> None:
+        """Record what is true of all files together."""
+        results = [result for result, _ in self.done]
         fresh = [r for r in results if not r.cached]
-        run.metrics(
+        self.run.metrics(
             {
+                "files": len(results),
+                "cached": len(results) - len(fresh),
                 "audio_s": sum(r.audio_s for r in results),
                 "cost_usd": sum(r.cost_usd or 0 for r in fresh),
                 **speed([r.rtf for r in fresh]),
                 **_rates(total),
             }
         )
-        run.table(
+        self.run.table(
             "files.json",
             {
                 "file": [r.name for r in results],
                 "audio_s": [round(r.audio_s, 2) for r in results],
                 "rtf": [round(r.rtf, 4) for r in results],
-                "wer": [s.wer if s else None for _, s in done],
+                "wer": [s.wer if s else None for _, s in self.done],
                 "cached": [r.cached for r in results],
                 "text": [r.transcript.text for r in results],
             },
         )
-    return run
+
+
+@contextmanager
+def recording(name: str, options: Options, **tags: str) -> Iterator[Many]:
+    """Record many files while they are done, so that a batch that is stopped keeps what it had."""
+    with track(LEVEL.slug, name, _common(options), tags) as run:
+        yield Many(run, options)
+
+
+def record_many(
+    name: str, done: Iterable[tuple[Result, Score]], options: Options, total: Score, **tags: str
+) -> Run:
+    """Record an evaluation after it, so that the bookkeeping does not slow down what is measured."""
+    with recording(name, options, **tags) as many:
+        for result, score in done:
+            many.add(result, score)
+        many.sum_up(total)
+    return many.run
 
 
 def _fill(run: Run, result: Result, score: Score | None) -> None:

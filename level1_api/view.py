@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import NamedTuple
 
 from level1_api.score import Change
-from shared.speech import Segment, Transcript, Word
+from shared.captions import cues
+from shared.speech import Transcript, Word
 
 # Semi-transparent, so that they read on a light and on a dark page; the line below says it without colour.
 BANDS = (
@@ -59,17 +61,27 @@ def misheard(changes: Iterable[Change]) -> str:
         if change.kind == "equal":
             parts.append(wanted)
         else:
-            both = f"<del>{wanted}</del> <ins>{heard}</ins>".replace("<del></del> ", "").replace(
-                "<ins></ins>", ""
-            )
-            parts.append(f'<span style="background:rgba(244,67,54,0.18)">{both.strip()}</span>')
+            struck = [f"<del>{wanted}</del>"] * bool(wanted) + [f"<ins>{heard}</ins>"] * bool(heard)
+            parts.append(f'<span style="background:rgba(244,67,54,0.18)">{" ".join(struck)}</span>')
     return f'<p style="{BOX}">{" ".join(parts)}</p>'
 
 
-def words_of(transcript: Transcript, segment: Segment) -> list[Word]:
-    """The words that lie in a segment, by their middle; the segment's text if no word has a time."""
-    inside = [w for w in transcript.words or [] if segment.start <= (w.start + w.end) / 2 <= segment.end]
-    return inside or [Word(word=segment.text.strip(), start=segment.start, end=segment.end)]
+class Phrase(NamedTuple):
+    """A stretch to hear at once: as long as one subtitle. Times in seconds."""
+
+    start: float
+    end: float
+    words: list[Word]
+
+
+def phrases(transcript: Transcript) -> list[Phrase]:
+    """The transcript in stretches of a subtitle each, with their words; one word where none has a time."""
+    found = []
+    for start, end, text in cues(transcript.segments or [], transcript.words):
+        begin, stop = start / 1000, end / 1000
+        inside = [w for w in transcript.words or [] if begin <= (w.start + w.end) / 2 <= stop]
+        found.append(Phrase(begin, stop, inside or [Word(word=text, start=begin, end=stop)]))
+    return found
 
 
 def clock(seconds: float) -> str:

@@ -23,9 +23,12 @@ STATES = {
 # Two rails and what hangs between them. Half-transparent, so that it reads on a light and on a dark page.
 PICTURE = """<style>
 .st-key-ladder {
-    border: solid rgba(179, 84, 30, .65); border-width: 0 10px; border-radius: 6px; padding: .9rem 0; gap: .9rem;
+    border: solid rgba(179, 84, 30, .65); border-width: 0 10px; border-radius: 6px;
+    padding: .9rem 0; gap: .9rem;
 }
-[class*="st-key-rung"] { border: solid rgba(179, 84, 30, .35); border-width: 0 0 6px; padding: .3rem 1rem .5rem; }
+[class*="st-key-rung"] {
+    border: solid rgba(179, 84, 30, .35); border-width: 0 0 6px; padding: .3rem 1rem .5rem;
+}
 </style>"""
 
 
