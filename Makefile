@@ -15,7 +15,7 @@ else
   TORCH_FROM := UV_TORCH_BACKEND=$(UV_TORCH_BACKEND)
 endif
 
-.PHONY: help env demo test test-all test-gpu lint lock bench samples clean
+.PHONY: help env demo test test-all test-gpu lint lock lock-check bench samples clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,11 +50,19 @@ lint: env        ## ruff, mypy, import-linter
 
 # The lock is for every platform and Python we support, and knows no wheel folder. torch is left out, and
 # whatever only torch's CUDA builds need: the environment installs torch first, in the build that fits.
+COMPILE = env -u UV_FIND_LINKS -u PIP_FIND_LINKS -u UV_TORCH_BACKEND $(UV) pip compile --quiet --universal \
+  --python-version 3.11 --only-binary :all: --no-annotate --no-header --group dev --constraint - pyproject.toml
+NOT_TORCH = grep -vE '^(torch|triton|nvidia-|cuda-)'
+
 lock: $(UV)      ## resolve requirements.lock anew from pyproject.toml
-	@echo "torch==$(TORCH)" | env -u UV_FIND_LINKS -u PIP_FIND_LINKS -u UV_TORCH_BACKEND $(UV) pip compile --quiet \
-	  --universal --python-version 3.11 --only-binary :all: --no-annotate --no-header --upgrade \
-	  --group dev --constraint - pyproject.toml | grep -vE '^(torch|triton|nvidia-|cuda-)' > requirements.lock.new
+	@echo "torch==$(TORCH)" | $(COMPILE) --upgrade | $(NOT_TORCH) > requirements.lock.new
 	@mv requirements.lock.new requirements.lock && wc -l requirements.lock
+
+lock-check: $(UV)  ## prove that requirements.lock is a whole resolution of pyproject.toml
+	@cp requirements.lock $(VENV)/lock.txt
+	@echo "torch==$(TORCH)" | $(COMPILE) --output-file $(VENV)/lock.txt
+	@$(NOT_TORCH) $(VENV)/lock.txt | diff requirements.lock -
+	@echo "requirements.lock resolves from pyproject.toml with no local wheel folder."
 
 $(UV):
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
