@@ -15,7 +15,8 @@ from shared.service.errors import ApiError
 from shared.service.vad import Tuning
 
 Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
+Padding = Annotated[int, Field(ge=0, le=5_000)]  # milliseconds
+Pause = Annotated[int, Field(ge=0, le=60_000)]
 
 
 class ServerVad(BaseModel):
@@ -25,8 +26,8 @@ class ServerVad(BaseModel):
 
     type: Literal["server_vad"]
     threshold: Threshold | None = None
-    prefix_padding_ms: Milliseconds | None = None
-    silence_duration_ms: Milliseconds | None = None
+    prefix_padding_ms: Padding | None = None
+    silence_duration_ms: Pause | None = None
 
 
 class AudioForm(BaseModel):
@@ -71,12 +72,8 @@ class TranscriptionForm(AudioForm):
         Field(alias="chunking_strategy[type]", description="As the SDK sends it."),
     ] = None
     chunking_threshold: Annotated[Threshold | None, Field(alias="chunking_strategy[threshold]")] = None
-    chunking_padding: Annotated[Milliseconds | None, Field(alias="chunking_strategy[prefix_padding_ms]")] = (
-        None
-    )
-    chunking_silence: Annotated[
-        Milliseconds | None, Field(alias="chunking_strategy[silence_duration_ms]")
-    ] = None
+    chunking_padding: Annotated[Padding | None, Field(alias="chunking_strategy[prefix_padding_ms]")] = None
+    chunking_silence: Annotated[Pause | None, Field(alias="chunking_strategy[silence_duration_ms]")] = None
 
     @property
     def granularities(self) -> set[str]:

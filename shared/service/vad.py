@@ -17,6 +17,7 @@ LONGEST_S = 28.0  # no span is longer; Whisper hears 30 s at a time
 BLOCK_S = 300.0  # audio looked at in one go: bounds the memory
 WARM_UP_S = 0.5  # the model starts with an empty memory and takes the onset of a hum for speech
 BLIP_MS = 100  # shorter sounds are no speech
+STEADY_DB = 1.5  # a span whose loudness stays within this is no speech either
 EDGE_S = 5.0  # without detection, cut at the quietest place in the last seconds
 
 
@@ -72,8 +73,20 @@ def _detect(samples: np.ndarray, tuning: Tuning) -> list[Span]:
         min_silence_duration_ms=tuning.silence_duration_ms,
         speech_pad_ms=tuning.prefix_padding_ms,
     )
-    found = get_speech_timestamps(np.concatenate([audio[warm:0:-1], audio]), options)
-    return [Span(max(0, s["start"] - warm), s["end"] - warm) for s in found if s["end"] > warm]
+    heard = np.concatenate([audio[warm:0:-1], audio])
+    padding = tuning.prefix_padding_ms * RATE // 1000
+    beyond = min(warm + padding, len(heard))  # where a span must reach to hold more than the warm-up
+    found = get_speech_timestamps(heard, options)
+    spans = [Span(max(0, s["start"] - warm), s["end"] - warm) for s in found if s["end"] >= beyond]
+    return [span for span in spans if not _steady(audio[span.start : span.end])]
+
+
+def _steady(audio: np.ndarray) -> bool:
+    """Whether a sound neither swells nor fades, as hum and hiss do not, and speech always does."""
+    frame = RATE // 10  # 100 ms holds whole periods of 50 and of 60 Hz
+    frames = audio[: len(audio) // frame * frame].reshape(-1, frame)  # (n, 1600)
+    power = np.square(frames).mean(axis=1) + 1e-12
+    return len(power) > 1 and 10 * np.log10(power.max() / power.min()) < STEADY_DB
 
 
 def fixed_spans(samples: np.ndarray) -> list[Span]:
