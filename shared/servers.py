@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
@@ -73,6 +73,7 @@ class State:
     port: int
     url: str
     version: str = __version__
+    home: str = field(default_factory=lambda: str(settings().home))  # a copied home copies this file too
 
     @property
     def process(self) -> psutil.Process | None:
@@ -92,16 +93,16 @@ def service(idle_s: float | None = None) -> Program:
 
 
 def recorded(file: Path) -> State | None:
-    """The state in a file, or None if there is none, it is unreadable, or its process is gone."""
+    """The state in a file, or None if it is unreadable, of another home, or of a process that is gone."""
     try:
         state = State(**json.loads(file.read_text(encoding="utf-8")))
-        return state if state.process else None
+        return state if state.process and state.home == str(settings().home) else None
     except (OSError, ValueError, TypeError):
         return None
 
 
 def healthy(program: Program, state: State, timeout_s: float = 2.0) -> bool:
-    """Whether the server itself, not another on its port, answers now and is of this home."""
+    """Whether the server itself, not another on its port, answers now."""
     process = state.process
     if process is None or not _listens(process, state.port):
         return False
@@ -110,14 +111,8 @@ def healthy(program: Program, state: State, timeout_s: float = 2.0) -> bool:
     )  # loopback is never a proxy's affair
     try:
         with direct.open(state.url + program.health, timeout=timeout_s) as answer:
-            body = answer.read()
+            return bool(answer.status == 200)
     except (OSError, ValueError):
-        return False
-    if program.name != "service":
-        return True
-    try:
-        return Path(json.loads(body)["home"]) == settings().home
-    except (ValueError, KeyError, TypeError):
         return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -82,7 +83,8 @@ def test_a_service_of_another_home_is_not_used(
     first = servers.service()
     monkeypatch.setenv("LADDER_HOME", str(tmp_path / "second"))
     settings.cache_clear()
-    ours = service_url()  # same wanted port, which the first one holds
+    shutil.copytree(place, tmp_path / "second")  # a copied home claims the first one's service
+    ours = service_url()  # the same port is wanted, which the first one holds
     second = servers.running(servers.service())
     assert theirs is not None and second is not None
     assert second.pid != theirs.pid and ours == f"http://127.0.0.1:{second.port}/v1"

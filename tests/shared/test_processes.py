@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -320,6 +321,21 @@ def test_state_files_of_dead_or_other_processes_are_not_believed(web: Program, s
     write_atomic(web.file, json.dumps(vars(state)))
     sleeper.kill()
     until(lambda: servers.recorded(web.file) is None, "the end of the process")
+
+
+def test_of_many_that_start_it_at_once_one_does(web: Program) -> None:
+    together = threading.Barrier(8)
+
+    def start(_: int) -> servers.Server:
+        together.wait()
+        return servers.join_or_start(web, silent)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(start, range(8)))
+    assert [server.ours for server in found].count(True) == 1
+    assert len({server.process.pid for server in found}) == 1
+    found[0].wait()
+    assert servers.running(web) == found[0].state
 
 
 def test_a_server_of_another_version_is_not_joined(web: Program) -> None:
