@@ -110,3 +110,13 @@ def wav(samples: np.ndarray, rate: int = 16_000) -> bytes:
         writer.setframerate(rate)
         writer.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def on_demand(home: Path) -> Iterator[str]:
+    """The service of the session's home, started as anybody's first call starts it, and ended at the end."""
+    from shared import servers
+    from shared.clients import service_url
+
+    yield service_url()
+    servers.stop(servers.service())
