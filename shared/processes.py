@@ -13,7 +13,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import psutil
@@ -22,7 +22,17 @@ from filelock import FileLock, Timeout
 from shared import store
 from shared.files import write_atomic
 from shared.leash import alive, end_trees
-from shared.servers import Program, Say, Server, end_servers, join_or_start, running, service, spawn
+from shared.servers import (
+    Program,
+    Say,
+    Server,
+    end_servers,
+    home_folder,
+    join_or_start,
+    running,
+    service,
+    spawn,
+)
 from shared.settings import CLONE, settings
 
 LOOK_S = 0.2  # how often the servers are looked at
@@ -61,8 +71,7 @@ def up(open_browser: bool, tour: bool, say: Say) -> int:
     Raises:
         LadderError: a server could not be started, or ended by itself.
     """
-    settings().home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings().home / "up.lock")  # held as long as this runs; a dead process holds none
+    lock = FileLock(home_folder() / "up.lock")  # held as long as this runs; a dead process holds none
     told = False
     while True:
         try:
@@ -218,7 +227,8 @@ class Crew:
             end_servers(server for server in self.servers if server.ours)
         self._signals.__exit__(None, None, None)
         if kind is KeyboardInterrupt:
-            self.say("Ended.")
+            with suppress(OSError):  # the terminal is gone
+                self.say("Ended.")
             return True
         return False
 

@@ -241,6 +241,25 @@ def recorded_pid(file: Path) -> int | None:
         return None
 
 
+def home_folder() -> Path:
+    """The home, made if it is not there.
+
+    Raises:
+        LadderError: it cannot be made or written.
+    """
+    home = settings().home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        writable = os.access(home, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise LadderError(
+            f"The home {home} cannot be written.", "Set LADDER_HOME to a folder that you may write to."
+        )
+    return home
+
+
 def spawn(module: str, arguments: tuple[str, ...], log: Path | None, *, leashed: bool = True) -> psutil.Popen:
     """Start `python -m module` in a session of its own, out of reach of the terminal's Ctrl-C.
 
@@ -283,8 +302,7 @@ def join_or_start(program: Program, say: Say, *, leashed: bool = True) -> Server
 
     A lock makes sure that of several processes that call this at once only one starts it.
     """
-    settings().home.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings().home / f"{program.name}.lock"):
+    with FileLock(home_folder() / f"{program.name}.lock"):
         state = recorded(program.file)
         process = state.process if state else None
         if state and process and state.version == __version__:

@@ -84,6 +84,7 @@ class Up:
     process: subprocess.Popen
     output: Path
     calls: Path | None = None
+    early: subprocess.Popen | None = None
 
     def said(self) -> str:
         return self.output.read_text()
@@ -114,9 +115,10 @@ class Up:
         until(lambda: not self.started(), "the end of every process of this home", 20)
 
 
-def start_up(folder: Path, *words: str, traced: bool = False) -> Up:
+def start_up(folder: Path, *, traced: bool = False, output: int | None = None) -> Up:
+    """`ladder up` in the background; it writes to a file, or to `output`."""
     ports = any_ports(3)
-    home, output = folder / "home", folder / "up.txt"
+    home, file = folder / "home", folder / "up.txt"
     environment = os.environ | {
         "LADDER_HOME": str(home),
         "LADDER_SERVICE_PORT": str(ports[0]),
@@ -131,15 +133,12 @@ def start_up(folder: Path, *words: str, traced: bool = False) -> Up:
         if traced
         else []
     )
-    with output.open("wb") as file:
+    with file.open("wb") as said:
+        to = output or said
         process = subprocess.Popen(
-            [*strace, *UP, *words],
-            env=environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
+            [*strace, *UP], env=environment, stdout=to, stderr=to, stdin=subprocess.DEVNULL
         )
-    return Up(home, environment, process, output, calls)
+    return Up(home, environment, process, file, calls)
 
 
 def end_up(up: Up) -> None:
@@ -171,9 +170,11 @@ def strace_works() -> bool:
 
 @pytest.fixture(scope="module")
 def shared_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One `up`, wholly started."""
+    """One `up`, wholly started, and an early second one, called while the first was starting."""
     up = start_up(tmp_path_factory.mktemp("up"), traced=strace_works())
     try:
+        up.wait_for("Demo pages")
+        up.early = subprocess.Popen(UP, env=up.environment, stderr=subprocess.PIPE, text=True)
         up.wait_for("Ctrl-C ends all three.")
         yield up
     finally:
@@ -253,6 +254,16 @@ def test_a_second_one_joins_says_so_and_leaves_the_first_alone(
         assert url in shared_up.said()
     assert [shared_up.server(name) for name in NAMES] == before
     assert all(alive(process) for process in before)
+
+
+def test_one_that_comes_while_the_first_is_starting_waits_and_joins(shared_up: Up) -> None:
+    assert shared_up.early
+    _, said = shared_up.early.communicate(timeout=60)
+    assert shared_up.early.returncode == 0, said
+    lines = said.splitlines()
+    assert lines[0] == "Another `ladder up` is just starting: waiting for it."
+    assert lines[1] == "`ladder up` runs already: joined it."
+    assert set(lines[2:]) < set(shared_up.said().splitlines()) and len(lines) == 5
 
 
 LOCAL = re.compile(
@@ -341,6 +352,30 @@ def test_kill_9_of_a_server_ends_all_and_says_which(fresh: Up) -> None:
     assert "The page server ended by itself" in fresh.said()
     assert str(fresh.home / "logs" / "hub.log") in fresh.said()
     fresh.assert_nothing_left()
+
+
+def test_a_closed_terminal_ends_all(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    up = start_up(tmp_path, output=theirs)
+    os.close(theirs)
+    heard = b""
+    while b"Demo pages" not in heard:
+        heard += os.read(ours, 1000)
+    assert len(up.started()) >= 3
+    os.close(ours)  # nothing can be said any more
+    up.process.send_signal(signal.SIGHUP)  # what the kernel sends to a terminal's session
+    assert up.process.wait(30) == 0
+    up.assert_nothing_left()
+
+
+def test_a_home_that_cannot_be_written_is_said_in_two_lines() -> None:
+    environment = os.environ | {"LADDER_HOME": f"{os.devnull}/home"}
+    for words in (["up", "--no-browser"], ["serve"], ["ui", "--no-browser"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "shared.cli", *words], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert "LADDER_HOME" in done.stderr and len(done.stderr.splitlines()) == 2
 
 
 def test_a_taken_port_is_left_and_the_link_says_the_new_one(tmp_path: Path) -> None:
