@@ -310,6 +310,8 @@ def shutdowns() -> Fact:
         f"With OpenAI use {models.default_speech_model('openai')} (text only);"
         " for subtitles and word times stay with LADDER_PROVIDER=local"
     )
+    if settings().provider == "local":
+        return Fact("shutdowns", "OK", f"nothing that you use; at OpenAI these end: {said}")
     return Fact("shutdowns", "WARN", f"these end: {said}", fix)
 
 

@@ -63,8 +63,8 @@ def experiment_id(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found:
         return found.experiment_id
-    ours = settings().mlflow_tracking_uri is None
-    place = (settings().artifacts / name).as_uri() if ours else None
+    server = settings().store_uri.startswith("http")  # a server knows best where its artifacts go
+    place = None if server else (settings().artifacts / name).as_uri()
     try:
         return client.create_experiment(name, artifact_location=place)
     except MlflowException:  # another process was faster

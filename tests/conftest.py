@@ -66,6 +66,13 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPat
     settings.cache_clear()
 
 
+def pytest_sessionfinish() -> None:
+    """The service that a test started on demand in the session's home need not idle out."""
+    from shared import servers
+
+    servers.stop(servers.service())
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`slow` and `gpu` tests run only when a marker expression asks for them."""
     asked = config.getoption("markexpr") or ""
