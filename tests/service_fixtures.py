@@ -120,3 +120,14 @@ def on_demand(home: Path) -> Iterator[str]:
 
     yield service_url()
     servers.stop(servers.service())
+
+
+def multipart(content: bytes, **fields: str) -> tuple[bytes, str]:
+    """A form with a file named talk.wav, whatever is in it: (body, content type)."""
+    edge = "edge-of-the-part"
+    head = "".join(
+        f'--{edge}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    head += f'--{edge}\r\ncontent-disposition: form-data; name="file"; filename="talk.wav"\r\n\r\n'
+    return head.encode() + content + f"\r\n--{edge}--\r\n".encode(), f"multipart/form-data; boundary={edge}"

@@ -84,8 +84,10 @@ async def events(segments: AsyncIterator[Segment], duration: float, engine: str)
     except ClientGone:
         return
     except Exception as error:  # the status line is long sent: the error travels as an event
-        log.exception("a stream broke off")
-        yield event(describe(error)[1])
+        status, body, _ = describe(error)
+        if status == 500:
+            log.exception("A stream broke off.")
+        yield event(body)
         return
     done = {
         "type": "transcript.text.done",

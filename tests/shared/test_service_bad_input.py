@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service_fixtures import Service, sample, wav
+from service_fixtures import Service, multipart, sample, wav
 
 from shared.service.audio import decode
 from shared.service.refusal import Refusal
@@ -111,16 +111,9 @@ REFUSED = {
 }
 
 
-def post(service: Service, content: bytes, name: str = "talk.wav", **fields: str) -> tuple[int, dict]:
+def post(service: Service, content: bytes, **fields: str) -> tuple[int, dict]:
     """Status and JSON of an upload, by hand so that no client smooths anything over."""
-    edge = "edge-of-the-part"
-    head = "".join(
-        f'--{edge}\r\ncontent-disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
-        for key, value in ({"model": "whisper-1"} | fields).items()
-    )
-    head += f'--{edge}\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-    body = head.encode() + content + f"\r\n--{edge}--\r\n".encode()
-    return raw_post(service, body, f"multipart/form-data; boundary={edge}")
+    return raw_post(service, *multipart(content, **({"model": "whisper-1"} | fields)))
 
 
 def raw_post(service: Service, body: bytes, content_type: str) -> tuple[int, dict]:

@@ -72,12 +72,14 @@ class PocketSphinx:
                 first.append(Span(span.start, min(span.end, span.start + LISTEN_S * RATE - heard)))
                 heard += first[-1].end - first[-1].start
         self._decoder.set_cmn(self._fresh)
+        self._decoder.start_stream()  # forgets the noise of the request before
         if first:
             self._decoder.activate_search("listen")
             self._hear(samples, first, cancel)
             mean = self._decoder.get_cmn(True)
             self._decoder.activate_search("_default")
             self._decoder.set_cmn(mean)
+            self._decoder.start_stream()
 
     def _hear(self, samples: np.ndarray, spans: list[Span], cancel: threading.Event) -> None:
         """One utterance of the decoder, fed in small blocks."""
