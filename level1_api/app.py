@@ -173,10 +173,7 @@ def listen(key: str, data: bytes, result: Result) -> None:
     place = f"hear {key}"
     for number, phrase in enumerate(view.phrases(result.transcript)):
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(
-                view.clock(phrase.start), key=f"{place} {number}", icon=":material/play_arrow:",
-                help="Hear this",
-            ):  # fmt: skip
+            if st.button(view.clock(phrase.start), key=f"{place} {number}", icon=":material/play_arrow:"):
                 st.session_state[place] = number
             st.html(view.coloured(phrase.words), width="stretch")
         if st.session_state.get(place) == number:

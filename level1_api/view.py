@@ -19,7 +19,7 @@ BANDS = (
     (0.6, "unsure", "rgba(255, 193, 7, 0.30)", "2px dotted rgba(200, 140, 0, 0.9)"),
     (0.0, "guess", "rgba(244, 67, 54, 0.30)", "2px solid rgba(220, 50, 40, 0.9)"),
 )
-BOX = "line-height:2;font-size:1.05rem;overflow-wrap:anywhere"
+BOX = "margin:0;line-height:2;font-size:1.05rem;overflow-wrap:anywhere"
 
 
 def band(probability: float) -> tuple[str, str, str]:
@@ -47,7 +47,8 @@ def _word(word: Word) -> str:
 def legend() -> str:
     """HTML that says what the colours mean."""
     parts = [
-        f'<span style="background:{colour};border-bottom:{line};padding:0 4px">{name}</span> from {low:.0%}'
+        f'<span style="background:{colour};border-bottom:{line};padding:0 4px">{name}</span> '
+        + (f"from {low:.0%}" if low else "below")
         for low, name, colour, line in BANDS
     ]
     return f"<small>The engine's own confidence: {' · '.join(parts)}</small>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 
@@ -23,10 +24,19 @@ def page(level: Level) -> None:
     st.set_page_config(f"{level.number} · {level.title}", TAB_ICON, layout="wide")
     st.title(f"{level.number} · {level.title}")
     st.markdown(f"**{level.question}**")
-    lesson = CLONE / level.package / "README.md"
-    if lesson.is_file():
+    if text := lesson(level):
         with st.expander(f"The lesson ({level.minutes} minutes)", icon=":material/menu_book:"):
-            st.markdown(lesson.read_text(encoding="utf-8"))
+            st.markdown(text)
+
+
+def lesson(level: Level) -> str:
+    """The level's README for its page: without the title and question above it, with small headings."""
+    file = CLONE / level.package / "README.md"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if text.startswith("# "):
+        text = text.partition("\n")[2]
+    text = text.lstrip().removeprefix(f"**{level.question}**").lstrip()
+    return re.sub(r"^(##+) ", r"##\1 ", text, flags=re.MULTILINE)
 
 
 def metric_row(values: Mapping[str, str]) -> None:
