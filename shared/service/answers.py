@@ -84,10 +84,10 @@ async def events(segments: AsyncIterator[Segment], duration: float, engine: str)
     except ClientGone:
         return
     except Exception as error:  # the status line is long sent: the error travels as an event
-        status, body, _ = describe(error)
+        status, told, _ = describe(error)
         if status == 500:
             log.exception("A stream broke off.")
-        yield event(body)
+        yield event(told)
         return
     done = {
         "type": "transcript.text.done",

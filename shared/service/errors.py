@@ -36,9 +36,9 @@ class ApiError(HTTPException):
     """A refusal with its HTTP status, one sentence, and the parameter at fault."""
 
     def __init__(
-        self, status: int, message: str, *, param: str | None = None, code: str | None = None, **headers: str
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None
     ) -> None:
-        super().__init__(status, message, headers=headers or None)
+        super().__init__(status, message)
         self.param = param
         self.code = code
 
@@ -58,10 +58,7 @@ def describe(error: Exception) -> tuple[int, dict, dict[str, str]]:
         )
         return error.status_code, body, dict(error.headers or {})
     if isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        param = str(first["loc"][1]).partition("[")[0] if len(first["loc"]) > 1 else None
-        message = f"{param or 'The request'}: {first['msg'][0].lower()}{first['msg'][1:]}."
-        return 400, error_body(400, message, param), {}
+        return 400, _field_error(error), {}
     if isinstance(error, Refusal):
         return 400, error_body(400, f"{error.message} {error.fix}".strip(), error.param), {}
     if isinstance(error, LineFull):
@@ -74,6 +71,16 @@ def describe(error: Exception) -> tuple[int, dict, dict[str, str]]:
     return 500, error_body(500, "The service failed on this request. Its log says why.", code="internal"), {}
 
 
+def _field_error(error: RequestValidationError) -> dict:
+    """The first field that is wrong, by the name that the client gave it."""
+    first = error.errors()[0]
+    param = str(first["loc"][1]).partition("[")[0] if len(first["loc"]) > 1 else None
+    message = first["msg"][0].lower() + first["msg"][1:]
+    if param == "file":
+        message = "an uploaded file is needed"
+    return error_body(400, f"{param or 'The request'}: {message}.", param)
+
+
 async def answer(_request: Request, error: Exception) -> Response:
     """Turns an exception into its answer. A client that has left gets none."""
     if isinstance(error, ClientGone):
@@ -84,15 +91,8 @@ async def answer(_request: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Makes every failure of the app speak this shape."""
-    for kind in (
-        HTTPException,
-        RequestValidationError,
-        LadderError,
-        ClientGone,
-        LineFull,
-        Stopping,
-        Exception,
-    ):
+    ours = (LadderError, ClientGone, LineFull, Stopping)
+    for kind in (*ours, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, answer)
 
 

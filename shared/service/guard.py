@@ -57,9 +57,8 @@ class Guard:
         """For a web page from elsewhere (DNS rebinding, a form that posts here), and for a wrong key."""
         for name, value in (("Host", "//" + headers.get("host", "")), ("Origin", headers.get("origin"))):
             if value is not None and _hostname(value) not in LOOPBACK:
-                return JSONResponse(
-                    error_body(403, f"{name}: this service answers to this machine alone."), 403
-                )
+                body = error_body(403, f"{name}: this service answers to this machine alone.")
+                return JSONResponse(body, 403)
         if self.key and path not in OPEN:
             given = headers.get("authorization", "").removeprefix("Bearer ").encode()
             if not secrets.compare_digest(given, self.key.get_secret_value().encode()):

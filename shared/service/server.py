@@ -55,11 +55,8 @@ def serve(host: str = "127.0.0.1", port: int = 8321, idle_s: float | None = None
     if not 1 <= port <= 65535:
         raise BadUsage(f"{port} is not a port that clients could find.", "Use --port with 1 to 65535.")
     listener = _listen(host, port)
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # uvicorn raises them again once it has ended in good order
-        signal.signal(number, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises them again once it has ended well
     Server(create_app(), idle_s).run(sockets=[listener])
 
 
