@@ -162,30 +162,27 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
     if not files:
         raise LadderError(f"{folder} holds no audio or video file.", "Name a folder that does.")
     stems = dict(zip(files, _stems([str(file) for file in files]), strict=True))
-    name = f"batch {folder.resolve().name}"
-    with (
-        progress(f"Transcribing {len(files)} files") as advance,
-        recording(name, options, source="command") as recorded,
-    ):
+    with recording(f"batch {folder.resolve().name}", options, source="command") as recorded:
+        with progress(f"Transcribing {len(files)} files") as advance:
 
-        def on_done(outcome: Outcome, done: int, total: int) -> None:
-            if outcome.result:
-                if out is not None:
-                    _write(out, stems[outcome.path], outcome.result)
-                recorded.add(outcome.result)
-            advance(done / total)
+            def on_done(outcome: Outcome, done: int, total: int) -> None:
+                if outcome.result:
+                    if out is not None:
+                        _write(out, stems[outcome.path], outcome.result)
+                    recorded.add(outcome.result)
+                advance(done / total)
 
-        outcomes = work(files, options, at_once=at_once, say=say, on_done=on_done)
+            outcomes = work(files, options, at_once=at_once, say=say, on_done=on_done)
+        if not as_json:
+            rows = [_outcome_row(outcome) for outcome in outcomes]
+            click.echo(table(["file", "s", "rtf", "", "text"], rows, right=["s", "rtf"]))
         recorded.sum_up()
     if as_json:
         found = [_outcome_json(outcome) for outcome in outcomes]
         told = {"files": found, "run_id": recorded.run.id, "url": recorded.run.url}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    else:
-        rows = [_outcome_row(outcome) for outcome in outcomes]
-        click.echo(table(["file", "s", "rtf", "", "text"], rows, right=["s", "rtf"]))
-        if recorded.run.url:
-            say(f"Run: {recorded.run.url}")
+    elif recorded.run.url:
+        say(f"Run: {recorded.run.url}")
     sys.exit(0 if all(outcome.result for outcome in outcomes) else 1)
 
 
