@@ -25,7 +25,7 @@ from level1_api.transcribe import Result, snippet, transcribe
 from shared import ui
 from shared.clients import endpoint
 from shared.errors import LadderError
-from shared.models import catalogue, shutdown_warning
+from shared.models import catalogue, default_speech_model, shutdown_warning
 from shared.settings import settings
 
 SOUNDS = ["wav", "mp3", "m4a", "ogg", "opus", "flac", "webm", "mp4", "mov", "mkv"]
@@ -58,10 +58,8 @@ def choose_sound() -> Sound | None:
 def choose_settings(side: str) -> Options:
     """Model and switches of one call."""
     usable = [m for m in catalogue() if m.kind == "speech" and m.present]
-    ids = [m.id for m in usable]
-    first = (
-        ids.index(settings().speech_model) if settings().speech_model in ids else ids.index("pocketsphinx")
-    )
+    preferred = default_speech_model(settings().provider, timestamps=True)
+    first = next((i for i, m in enumerate(usable) if m.id == preferred), 0)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox(
             "Model", usable, index=first, key=f"model {side}", width=260,

@@ -4,7 +4,7 @@
         print(outcome.path, outcome.result or outcome.error)
 
 Each transcript is kept under a name made of the file's content and of everything that shaped the answer.
-A renamed copy is found again; a changed setting is asked anew.
+A renamed copy is found again, also in another format; a changed setting is asked anew.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "batch", "find_audio"]
 
-CACHE_VERSION = 1  # raise it when the same answer would now be made differently
+CACHE_VERSION = 2  # raise it when the same answer would now be made differently
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ def batch(
     waiting: list[str] = []
     for key, places in same.items():
         if found := recall(key):
-            finish(places, found.model_copy(update={"name": files[places[0]].name}), None)
+            finish(
+                places, found.model_copy(update={"name": files[places[0]].name, "output": made.output}), None
+            )
         else:
             waiting.append(key)
 
@@ -168,7 +170,9 @@ def _as_ladder_error(error: Exception) -> LadderError:
 
 
 def cache_key(file: Path, options: Options, where: str) -> str:
-    """A name for the answer to this content with these options at this place.
+    """A name for the answer to this content, asked in this way at this place.
+
+    The format is no part of it: every format is rendered from one answer.
 
     Raises:
         LadderError: if the file cannot be read.
@@ -179,7 +183,9 @@ def cache_key(file: Path, options: Options, where: str) -> str:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise LadderError(f"{file} cannot be read: {reason}.", "Check the name and the folder.") from None
-    told = json.dumps([CACHE_VERSION, content, where, asdict(options)], sort_keys=True)
+    made = plan(options)
+    asked = [made.provider, made.request, options.chunk_s, options.overlap_s]
+    told = json.dumps([CACHE_VERSION, content, where, asked], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 

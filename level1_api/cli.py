@@ -102,7 +102,7 @@ def transcribe(
             printed.append({"file": name, "error": error.message, "fix": error.fix})
             continue
         if out is not None:
-            say(f"Wrote {_write(out, stem, result)}")
+            say(f"Wrote {_write(out, stem, result, _source(name)[0])}")
         run = record(result, options, score, source="command")
         printed.append(_as_json(name, result, score, run))
         if score and score.wer is not None and not as_json:
@@ -168,7 +168,7 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
             def on_done(outcome: Outcome, done: int, total: int) -> None:
                 if outcome.result:
                     if out is not None:
-                        _write(out, stems[outcome.path], outcome.result)
+                        _write(out, stems[outcome.path], outcome.result, outcome.path)
                     recorded.add(outcome.result)
                 advance(done / total)
 
@@ -268,11 +268,15 @@ def _stems(names: Sequence[str]) -> list[str]:
     return [t if told.count(t) == 1 else f"{t}-{told[: i + 1].count(t)}" for i, t in enumerate(told)]
 
 
-def _write(folder: Path, stem: str, result: Any) -> Path:
+def _write(folder: Path, stem: str, result: Any, source: Path) -> Path:
+    """Write a transcript. Beside the sound, talk.txt may hold what was said: that is never overwritten."""
     from shared.files import write_atomic
 
-    content = result.render()
-    return write_atomic(folder / f"{stem}.{SUFFIX[result.output]}", content.rstrip("\n") + "\n")
+    content = result.render().rstrip("\n") + "\n"
+    path = folder / f"{stem}.{SUFFIX[result.output]}"
+    if path.is_file() and path.parent.samefile(source.parent) and path.read_bytes() != content.encode():
+        path = folder / f"{stem}.transcript.{SUFFIX[result.output]}"
+    return write_atomic(path, content)
 
 
 def _outcome_row(outcome: Any) -> tuple[object, ...]:

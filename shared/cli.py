@@ -16,6 +16,7 @@ import click
 
 from shared import __version__
 from shared.errors import LadderError
+from shared.interrupt import wait_for_imports
 from shared.levels import levels
 
 
@@ -198,6 +199,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no "✓" gets a "?", not a traceback
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    wait_for_imports()
     cli.main(prog_name="ladder")
 
 

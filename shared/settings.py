@@ -30,13 +30,17 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",  # lifted by `ladder models pull` alone
     "LANGSMITH_TRACING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # not telemetry: a store that is away is given up in seconds
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     "STREAMLIT_SERVER_SHOW_EMAIL_PROMPT": "false",
-    "TOKENIZERS_PARALLELISM": "false",
 }
-for _name, _value in QUIET.items():
+# How libraries behave here, unless the environment says otherwise.
+TUNED = {
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",  # our own thread writes; its queue adds a second to a flush
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a store that is away is given up in seconds
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "TOKENIZERS_PARALLELISM": "false",  # its threads do not survive a fork
+}
+for _name, _value in (QUIET | TUNED).items():
     os.environ.setdefault(_name, _value)
 
 

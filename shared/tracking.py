@@ -276,9 +276,6 @@ class Run:
         self.metrics({k: v for k, v in automatic.items() if k not in self._logged})
 
         def close(client: MlflowClient, run_id: str) -> None:
-            import mlflow
-
-            mlflow.flush_trace_async_logging()
             if reason:
                 client.set_tag(run_id, "ladder.error", reason[:5000])
             client.set_terminated(run_id, status)

@@ -83,14 +83,26 @@ def test_the_same_content_is_asked_for_once_and_keeps_each_name(clips, own_home,
 @pytest.mark.parametrize(
     "other",
     [
-        {"model": "gpt-4o-transcribe"}, {"language": "en"}, {"prompt": "x"}, {"temperature": 0.5},
-        {"words": True},
-{"chunk_s": 300}, {"overlap_s": 1}, {"provider": "local"}, {"vad": False}, {"format": "json"},
+        {"model": "whisper-tiny"}, {"language": "en"}, {"prompt": "x"}, {"temperature": 0.5},
+        {"words": True}, {"chunk_s": 300}, {"overlap_s": 1}, {"vad": False},
     ],
     ids=lambda o: next(iter(o)),
 )  # fmt: skip
 def test_every_setting_that_shapes_the_answer_is_part_of_the_key(clips, other):
-    assert cache_key(clips[0], replace(GPT, **other), "a") != cache_key(clips[0], GPT, "a")
+    local = Options(model="pocketsphinx", provider="local")
+    assert cache_key(clips[0], replace(local, **other), "local") != cache_key(clips[0], local, "local")
+
+
+def test_another_format_is_rendered_from_the_answer_that_is_there(clips, own_home):
+    times = Reply(body={"text": "one", "segments": [{"id": 0, "start": 0, "end": 1, "text": "one"}]})
+    script = Script(answer=lambda request: times)
+    text = Options(model="whisper-1", provider="openai", format="text")
+    with serving(script) as client:
+        batch(clips[:1], text, client=client)
+        (srt,) = batch(clips[:1], replace(text, format="srt"), client=client)
+    assert len(script.requests) == 1
+    assert srt.result.cached and srt.result.output == "srt"
+    assert srt.result.render().startswith("1\n00:00:00,000 --> 00:00:01,000\none")
 
 
 def test_content_and_place_are_part_of_the_key_the_name_is_not(clips, tmp_path):

@@ -192,7 +192,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
     shutil.copy(clip("bridge.webm"), folder / "a.webm")
     rng = np.random.default_rng(0)
     for number in range(40):  # enough to be in the middle of it when the signal comes
-        (folder / f"n{number:02d}.wav").write_bytes(wav(rng.normal(0, 0.05, 20 * 16_000)))
+        (folder / f"n{number:02d}.wav").write_bytes(wav(rng.normal(0, 0.05, 3 * 16_000)))
     cache = Path(os.environ["LADDER_HOME"]) / "cache" / "level1"
     before = set(cache.rglob("*.json"))
     words = (
@@ -213,7 +213,10 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
         while not set(cache.rglob("*.json")) - before and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=60)
+        try:
+            out, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (130, "")
     assert errors.endswith("Stopped.\n") and "Traceback" not in errors
     kept = set(cache.rglob("*.json")) - before

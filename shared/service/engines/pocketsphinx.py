@@ -20,7 +20,7 @@ from shared.speech import Segment, Word
 BLOCK = RATE // 10  # samples fed at a time: the decoder holds the interpreter's lock meanwhile
 FRAME_S = 0.01
 LISTEN_S = 10  # speech heard once before the work, to learn the sound of the channel
-PAUSE_S = 0.4  # a pause this long ends a segment
+PAUSE_S = 0.25  # a pause this long ends a segment: about what one leaves between sentences
 VARIANT = re.compile(r"\(\d+\)$")  # "the(2)" is another way to say "the"
 
 
