@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import click
 
-from shared.cli import example, json_option, say
+from shared.cli import example, json_option, say, say_run
 from shared.errors import BadUsage, LadderError
 from shared.models import Format
 from shared.progress import progress
@@ -107,8 +107,8 @@ def transcribe(
         printed.append(_as_json(name, result, score, run))
         if score and score.wer is not None and not as_json:
             say(f"WER {score.wer:.1%}{_interval(score)}")
-        if run.url and not as_json:
-            say(f"Run: {run.url}")
+        if not as_json:
+            say_run(run.url)
     if as_json:
         click.echo(json.dumps(printed[0] if len(printed) == 1 else printed, indent=2, ensure_ascii=False))
     sys.exit(1 if failures else 0)
@@ -181,8 +181,8 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
         found = [_outcome_json(outcome) for outcome in outcomes]
         told = {"files": found, "run_id": recorded.run.id, "url": recorded.run.url}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    elif recorded.run.url:
-        say(f"Run: {recorded.run.url}")
+    else:
+        say_run(recorded.run.url)
     sys.exit(0 if all(outcome.result for outcome in outcomes) else 1)
 
 
@@ -210,8 +210,8 @@ def score(clips: tuple[str, ...], as_json: bool, **chosen: Any) -> None:
     run = record_many(name, pairs, options, total=found.total, source="command")
     if as_json:
         click.echo(json.dumps({**found.as_dict(), "run_id": run.id, "url": run.url}, indent=2))
-    elif run.url:
-        say(f"Run: {run.url}")
+    else:
+        say_run(run.url)
 
 
 @cli.command(epilog=example("ladder level1 samples"))

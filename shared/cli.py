@@ -195,6 +195,14 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def say_run(url: str | None) -> None:
+    """The link to the run that was recorded, last, and how to open it where the UI does not run."""
+    if url:
+        from shared import store
+
+        say(f"Run: {url}" + ("" if store.ui_runs() else "  (open it with: ladder ui)"))
+
+
 def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no "✓" gets a "?", not a traceback
         if isinstance(stream, TextIOWrapper):

@@ -104,13 +104,28 @@ def _close_dead_runs(client: MlflowClient) -> None:
 
 def ui_url() -> str:
     """Where the MLflow UI is: the one that runs now, or where `ladder ui` would start it."""
+    return _running_ui() or f"http://127.0.0.1:{settings().mlflow_port}"
+
+
+def ui_runs() -> bool:
+    """Whether a link into the UI leads anywhere now."""
+    return _running_ui() is not None
+
+
+def _running_ui() -> str | None:
     remote = settings().mlflow_tracking_uri or ""
     if remote.startswith(("http://", "https://")):
         return remote.rstrip("/")
     try:
-        return json.loads((settings().home / "ui.json").read_text(encoding="utf-8"))["url"].rstrip("/")
-    except (OSError, ValueError, KeyError):
-        return f"http://127.0.0.1:{settings().mlflow_port}"
+        state = json.loads((settings().home / "ui.json").read_text(encoding="utf-8"))
+        return state["url"].rstrip("/") if psutil.pid_exists(state["pid"]) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def link_now(url: str | None) -> str | None:
+    """A link that was kept, moved to where the UI is today: its port may have changed."""
+    return f"{ui_url()}/#{url.partition('/#')[2]}" if url and "/#" in url else url
 
 
 def run_url(experiment: str, run_id: str) -> str:

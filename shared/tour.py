@@ -18,6 +18,7 @@ from typing import Any, Literal
 import psutil
 from filelock import FileLock, Timeout
 
+from shared import store
 from shared.errors import LadderError
 from shared.files import write_atomic
 from shared.levels import RUNGS, Level, levels
@@ -61,7 +62,11 @@ def stops() -> list[Stop]:
         past = {row["number"]: Stop(**row) for row in known}
     except (OSError, ValueError, TypeError, KeyError):
         past = {}
-    return [_alive(replace(past.get(v.number, Stop(v.number, "")), title=v.title)) for v in levels()]
+    found = (past.get(level.number, Stop(level.number, "")) for level in levels())
+    return [
+        _alive(replace(stop, title=level.title, url=store.link_now(stop.url)))
+        for stop, level in zip(found, levels(), strict=True)
+    ]
 
 
 def _alive(stop: Stop) -> Stop:

@@ -236,7 +236,7 @@ def test_scores_are_a_table_and_a_run_with_the_same_numbers() -> None:
     rows = {line[0]: line[1:] for line in lines if line}
     assert rows["greeting"][:2] == ["4.8", "6.2%"] and rows["bridge"][:2] == ["4.6", "0.0%"]
     total = float(rows["all"][1].rstrip("%"))
-    run = runs.find(done.stderr.split("/runs/")[1].strip())
+    run = runs.find(done.stderr.split("/runs/")[1].split()[0])
     assert round(run["metrics"]["wer"] * 100, 1) == total
     assert 0 < total < 6.2, "errors and words are summed, then divided"
 
