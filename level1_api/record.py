@@ -26,7 +26,8 @@ def record(result: Result, options: Options, score: Score | None = None, **tags:
         score: how right it is, where a reference is known.
         tags: more to find it by, for example `source="page"`.
     """
-    with track(LEVEL.slug, result.name, _params(result, options), {**_tags(result), **tags}) as run:
+    told = {**_tags(result), **tags}
+    with track(LEVEL.slug, result.name, _params(result, options), told, began=_began(result)) as run:
         _fill(run, result, score)
     return run
 
@@ -44,7 +45,8 @@ class Many:
             self.run.tag(**_tags(result))
         self.done.append((result, score))
         if not result.cached:
-            with self.run.child(result.name, _params(result, self.options), **_tags(result)) as child:
+            params = _params(result, self.options)
+            with self.run.child(result.name, params, began=_began(result), **_tags(result)) as child:
                 _fill(child, result, score)
 
     def sum_up(self, total: Score | None = None) -> None:
@@ -125,6 +127,11 @@ def _params(result: Result, options: Options) -> dict[str, object]:
     return {**_common(options), "model": result.model, "provider": result.provider, "format": result.output}
 
 
+def _began(result: Result) -> float | None:
+    """When the work began, so that the run lasts as long as the work did."""
+    return result.spans[0].start_ns / 1e9 if result.spans else None
+
+
 def _tags(result: Result) -> dict[str, str]:
     return {"engine": result.engine, "endpoint": result.endpoint}
 
@@ -148,5 +155,7 @@ def _rates(score: Score | None) -> dict[str, float | None]:
         "wer_low": low,
         "wer_high": high,
         "cer": score.cer,
+        "substitutions": score.substitutions,
+        "deletions": score.deletions,
         "insertions": score.insertions,
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,8 @@ class Result(BaseModel):
         answers: the API's own JSON, one for each upload.
         notes: what differs from what was asked for.
         engine: who made it; `endpoint` is where.
-        spans: decode, vad, chunk, model[0], chunk, model[1], …, merge.
+        spans: decode, vad, chunk, model[0], chunk, model[1], …, merge; inside each model what the service
+            says of itself (queue, load, decode, vad, model), where it does.
         rtf: real-time factor, wall_s / audio_s: under 1 is faster than listening.
         cost_usd: estimated from the model table; None where no price is known.
         cached: it was not asked for again.
@@ -107,6 +109,16 @@ class Stages:
         finally:
             self.spans.append(Span(name, start, time.time_ns(), attributes))
 
+    def look_inside(self, timings_ms: dict[str, float]) -> None:
+        """Split the last stage into what the service says of itself; its steps end when the answer comes."""
+        last = self.spans[-1]
+        end = max(last.start_ns, last.end_ns - int(1e6 * sum(timings_ms.values())))
+        steps = []
+        for name, ms in timings_ms.items():
+            begin, end = end, min(end + int(1e6 * ms), last.end_ns)
+            steps.append(Span(name, begin, end))
+        self.spans[-1] = replace(last, inside=tuple(steps))
+
 
 def transcribe(
     source: str | Path | bytes,
@@ -164,7 +176,8 @@ def transcribe(
             about.update(start=piece.start, end=piece.end, bytes=len(file[1]), as_is=made.as_is)
         with stages.stage(f"model[{number}]") as about:
             answer = ask(client, file, piece.seconds, made, on_delta, say, stop)
-            about.update(engine=answer.engine, **{f"service_{k}_ms": v for k, v in answer.timings_ms.items()})
+            about.update(engine=answer.engine)
+        stages.look_inside(answer.timings_ms)
         parts.append((piece, answer))
         progress(piece.end / audio.seconds)
 

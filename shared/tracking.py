@@ -15,6 +15,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared import store
+from shared.errors import LadderError
 from shared.memory import peak_rss_mb
 from shared.settings import CLONE
 
@@ -39,12 +41,17 @@ RETRY_S = 60  # how long a store that could not be reached is left alone
 
 @dataclass(frozen=True)
 class Span:
-    """One stage of a piece of work, for the trace: times in nanoseconds since the epoch."""
+    """One stage of a piece of work, for the trace: times in nanoseconds since the epoch.
+
+    Attributes:
+        inside: stages of this stage.
+    """
 
     name: str
     start_ns: int
     end_ns: int
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    inside: tuple[Span, ...] = ()
 
 
 Task = Callable[["MlflowClient", str], object]
@@ -65,12 +72,13 @@ class Run:
         params: Mapping[str, Any],
         tags: Mapping[str, Any],
         parent: Run | None = None,
+        began: float | None = None,
     ) -> None:
         self.level, self.name = level, name
         self._params = {k: str(v)[:PARAM_CHARS] for k, v in params.items() if v is not None}
         self._tags = {k: str(v) for k, v in tags.items() if v is not None}
         self._parent = parent
-        self._started = time.time()
+        self._started = began or time.time()
         self._logged: set[str] = set()
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._created = threading.Event()
@@ -169,21 +177,19 @@ class Run:
                 name, inputs=inputs, start_time_ns=begin, experiment_id=self._experiment,
                 metadata={"mlflow.sourceRun": run_id},
             )  # fmt: skip
-            for span in spans:
-                child = mlflow.start_span_no_context(
-                    span.name, parent_span=root, attributes=dict(span.attributes), start_time_ns=span.start_ns
-                )
-                child.end(end_time_ns=span.end_ns)
+            _add_spans(root, spans)
             root.end(outputs=outputs, end_time_ns=end)
 
         self._queue.put(task)
 
     @contextmanager
-    def child(self, name: str, params: Mapping[str, Any] | None = None, **tags: Any) -> Iterator[Run]:
+    def child(
+        self, name: str, params: Mapping[str, Any] | None = None, *, began: float | None = None, **tags: Any
+    ) -> Iterator[Run]:
         """A run inside this one. One deep only: the MLflow UI shows deeper trees flat."""
         if self._parent is not None:
             raise ValueError(f"run {self.name!r} is itself a child: runs nest one deep")
-        with _recording(Run(self.level, name, params or {}, tags, parent=self)) as run:
+        with _recording(Run(self.level, name, params or {}, tags, parent=self, began=began)) as run:
             yield run
 
     # The writer thread ---------------------------------------------------------------------------------
@@ -268,7 +274,8 @@ class Run:
     def _complain(self, error: Exception) -> None:
         if not Run._complained:
             Run._complained = True
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            first = error.message if isinstance(error, LadderError) else str(error).strip().partition("\n")[0]
+            reason = textwrap.shorten(first or type(error).__name__, 200, placeholder=" …")
             print(f"Warning: the run {self.name!r} could not be recorded: {reason}", file=sys.stderr)
 
     def _finish(self, status: str, reason: str = "") -> None:
@@ -285,9 +292,25 @@ class Run:
         self._thread.join()
 
 
+def _add_spans(parent: Any, spans: Sequence[Span]) -> None:
+    import mlflow
+
+    for span in spans:
+        added = mlflow.start_span_no_context(
+            span.name, parent_span=parent, attributes=dict(span.attributes), start_time_ns=span.start_ns
+        )
+        _add_spans(added, span.inside)
+        added.end(end_time_ns=span.end_ns)
+
+
 @contextmanager
 def track(
-    level: str, name: str, params: Mapping[str, Any] | None = None, tags: Mapping[str, Any] | None = None
+    level: str,
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    *,
+    began: float | None = None,
 ) -> Iterator[Run]:
     """Record one run: something that one would compare with another.
 
@@ -296,10 +319,11 @@ def track(
         name: what the run is called in lists.
         params: settings of the run; None values are left out.
         tags: for example engine, device, seed.
+        began: when the work began, in seconds since the epoch; now, if it begins inside the block.
 
     An exception marks the run FAILED with its reason (Ctrl-C: KILLED) and goes on up.
     """
-    with _recording(Run(level, name, params or {}, tags or {})) as run:
+    with _recording(Run(level, name, params or {}, tags or {}, began=began)) as run:
         yield run
 
 

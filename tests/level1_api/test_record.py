@@ -74,12 +74,19 @@ def test_its_trace_shows_the_stages_in_order(run_id: str) -> None:
     client = store.prepare_store()
     experiment = client.get_experiment_by_name("level1-api").experiment_id
     (trace,) = mlflow.search_traces(locations=[experiment], run_id=run_id, return_type="list")
-    root, *stages = trace.data.spans
+    root, *others = trace.data.spans
     assert root.name == "transcribe" and root.outputs["text"].startswith("welcome")
+    stages = [s for s in others if s.parent_id == root.span_id]
     assert [s.name for s in stages] == ["decode", "vad", "chunk", "model[0]", "merge"]
-    assert all(s.parent_id == root.span_id for s in stages)
+    inside = [s.name for s in others if s.parent_id == stages[3].span_id]
+    assert {"queue", "decode", "vad", "model"} <= set(inside), "what the service says of itself"
     times = [t for s in stages for t in (s.start_time_ns, s.end_time_ns)]
     assert times == sorted(times)
+
+
+def test_the_run_lasts_as_long_as_the_work(run_id: str, heard: Result) -> None:
+    info = store.prepare_store().get_run(run_id).info
+    assert info.start_time == int(heard.spans[0].start_ns / 1e6)
 
 
 def children(parent: str) -> list[str]:

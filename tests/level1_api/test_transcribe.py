@@ -58,7 +58,10 @@ def test_a_clip_becomes_text_words_segments_and_spans(local):
     assert all(0 <= w.probability <= 1 for w in result.transcript.words)
     assert [s.name for s in result.spans] == ["decode", "vad", "chunk", "model[0]", "merge"]
     assert all(a.end_ns <= b.start_ns for a, b in pairwise(result.spans))
-    assert result.spans[3].attributes["service_model_ms"] > 0
+    model = result.spans[3]
+    assert {"queue", "decode", "vad", "model"} <= {step.name for step in model.inside}
+    assert all(a.end_ns <= b.start_ns for a, b in pairwise(model.inside))
+    assert model.start_ns <= model.inside[0].start_ns and model.inside[-1].end_ns <= model.end_ns
     assert result.answers[0]["text"] == result.transcript.text
     assert json.loads(result.render("verbose_json"))["segments"]
 
