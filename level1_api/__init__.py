@@ -10,6 +10,6 @@ LEVEL = Level(
     number=1,
     slug="level1-api",
     title="Speech to text through an API",
-    question="What does an API promise, what does it hide, and how do I use one so that it may fail?",
+    question="What does an API promise, what does it hide, and how do I build on one that can fail?",
     minutes=45,
 )

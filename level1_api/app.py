@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,96 +15,49 @@ from streamlit.delta_generator import DeltaGenerator
 from level1_api import LEVEL, view
 from level1_api.audio import read
 from level1_api.chunks import Piece, encode
+from level1_api.controls import Sound, choose_settings, choose_sound, usable_models
+from level1_api.job import Job
 from level1_api.plan import Options
-from level1_api.samples import samples
 from level1_api.score import Score, alignment, score
-from level1_api.transcribe import Result, snippet, transcribe
+from level1_api.transcribe import Result, snippet
 from shared import ui
 from shared.clients import endpoint
 from shared.errors import LadderError
-from shared.models import catalogue, default_speech_model, shutdown_warning
-from shared.settings import settings
 
-SOUNDS = ["wav", "mp3", "m4a", "ogg", "opus", "flac", "webm", "mp4", "mov", "mkv"]
-
-
-class Sound(NamedTuple):
-    """What to transcribe, and what is said in it (empty if unknown)."""
-
-    name: str
-    data: bytes
-    said: str
-
-
-def choose_sound() -> Sound | None:
-    """A sample clip, a file, or what is spoken now."""
-    kind = st.segmented_control("Sound", ["Sample", "Upload", "Record"], default="Sample", key="kind")
-    if kind == "Sample":
-        clip = st.selectbox(
-            "Sample clip", samples(), format_func=lambda s: f"{s.title} ({s.kind}, {s.seconds:.0f} s)"
-        )
-        return Sound(clip.path.name, clip.path.read_bytes(), clip.text)
-    if kind == "Upload":
-        file = st.file_uploader("Audio or video", type=SOUNDS, key="upload")
-    else:
-        file = st.audio_input("Speak, then press stop", sample_rate=16000, key="record")
-    said = st.text_input("What is said (optional: gives a word error rate)", key="said")
-    return Sound(file.name, file.getvalue(), said) if file else None
-
-
-def choose_settings(side: str) -> Options:
-    """Model and switches of one call."""
-    usable = [m for m in catalogue() if m.kind == "speech" and m.present]
-    preferred = default_speech_model(settings().provider, timestamps=True)
-    first = next((i for i, m in enumerate(usable) if m.id == preferred), 0)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox(
-            "Model", usable, index=first, key=f"model {side}", width=260,
-            format_func=lambda m: f"{m.id} · {endpoint('openai') if m.where == 'api' else 'this machine'}",
-        )  # fmt: skip
-        language = st.text_input(
-            "Language", placeholder="guess", max_chars=2, key=f"language {side}", width=90
-        )
-        words = st.toggle("Word times", value=True, key=f"words {side}")
-        vad = st.toggle("Skip what is not speech", value=True, key=f"vad {side}")
-    if model.where == "api":
-        st.warning(f"The sound leaves this machine and goes to {endpoint('openai')}; it may cost money.")
-    if warning := shutdown_warning(model.id):
-        st.warning(warning)
-    provider = "openai" if model.where == "api" else "local"
-    return Options(
-        model=model.id, provider=provider, language=language or None, words=words,
-        vad=None if provider == "openai" else vad, format="verbose_json" if words else "text",
-    )  # fmt: skip
+LOOK_S = 0.5  # how often the page looks how far a job is
+HELP = {
+    "Word error rate": "Words substituted, left out or invented, divided by the words that were said. "
+    "0 % is perfect, lower is better, and more than 100 % is possible.",
+    "Real-time factor": "Seconds of work for each second of sound. Lower is faster; under 1 is faster than "
+    "listening.",
+    "Estimated cost": "The minutes sent, times the price in shared/models.py.",
+}
 
 
 def ask(sound: Sound, options: Options) -> Result:
     """Transcribe once for the same sound and settings; what was asked before is shown again."""
-    results: dict[str, Result] = st.session_state.setdefault("results", {})
+    jobs: dict[str, Job] = st.session_state.setdefault("jobs", {})
     key = key_of(sound, options)
-    if key not in results:
-        with transient(f"Listening to {ui.plain(sound.name)} …"):
-            bar = st.progress(0.0)
-
-            def advance(share: float) -> None:
-                bar.progress(min(share, 1.0))
-
-            def say(sentence: str) -> None:
-                st.text(sentence)
-
-            results[key] = transcribe(sound.data, options, name=sound.name, say=say, on_progress=advance)
-    return results[key]
+    if key not in jobs:
+        jobs[key] = Job(sound.name, sound.data, options)
+    watch(jobs[key])
+    return jobs[key].result()
 
 
-@contextmanager
-def transient(label: str) -> Iterator[None]:
-    """A box that tells what happens now, and is gone afterwards."""
+def watch(job: Job) -> None:
+    """A box that tells what happens while a job is at work, and is gone afterwards."""
+    if job.wait(0):
+        return
     place = st.empty()
-    try:
-        with place.status(label, expanded=True):
-            yield
-    finally:
-        place.empty()
+    box = place.status(ui.plain(job.label()), expanded=True)
+    notes, bar = box.empty(), box.empty()
+    while not job.wait(LOOK_S):
+        box.update(label=ui.plain(job.label()))
+        if job.told:
+            notes.text("\n".join(job.told))
+        if job.pieces:  # one piece comes back at once: there would be nothing to show on the way
+            bar.progress(job.share)
+    place.empty()
 
 
 def key_of(sound: Sound, options: Options) -> str:
@@ -115,12 +65,13 @@ def key_of(sound: Sound, options: Options) -> str:
     return hashlib.sha256(sound.data + repr(sorted(asdict(options).items())).encode()).hexdigest()
 
 
-def show(sound: Sound, options: Options, result: Result) -> DeltaGenerator:
+def show(title: str, sound: Sound, options: Options, result: Result) -> DeltaGenerator:
     """One result: numbers, the transcript to read and to hear, and everything behind it.
 
     Returns:
         the place where the link to its run belongs.
     """
+    st.subheader(ui.plain(title), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.engine_badge(result.engine, endpoint(result.provider))
         if result.engine == "pocketsphinx":
@@ -133,7 +84,7 @@ def show(sound: Sound, options: Options, result: Result) -> DeltaGenerator:
         numbers = {"Word error rate": f"{scored.wer:.1%}", **numbers}
     if result.cost_usd:
         numbers["Estimated cost"] = f"${result.cost_usd:.4f}"
-    ui.metric_row(numbers)
+    ui.metric_row(numbers, HELP)
     link = st.empty()
     key = key_of(sound, options)
 
@@ -159,9 +110,20 @@ def show(sound: Sound, options: Options, result: Result) -> DeltaGenerator:
         st.caption("The JSON as the API gave it.")
         st.json(result.answers[0] if len(result.answers) == 1 else result.answers)
     with code:
-        st.caption("This very call, for anywhere: `pip install openai`.")
-        st.code(snippet(options, sound.name, result.endpoint), language="python")
+        st.caption(where_to_run(sound, result))
+        st.code(snippet(options, sound.path, result.endpoint), language="python")
     return link
+
+
+def where_to_run(sound: Sound, result: Result) -> str:
+    """What the code of a call needs around it."""
+    place = (
+        "the folder of this project" if sound.path != sound.name else f"the folder of {ui.plain(sound.name)}"
+    )
+    needs = "It needs `pip install openai`"
+    if result.provider == "local":
+        needs += ", and `ladder up` or `ladder serve` running"
+    return f"This very call. Run it in {place}. {needs}."
 
 
 @st.fragment
@@ -182,11 +144,14 @@ def listen(key: str, data: bytes, result: Result) -> None:
 def misheard(said: str, result: Result, scored: Score) -> None:
     """What was said, with what was heard instead, and how sure the word error rate is."""
     st.html(view.misheard(alignment(said, result.transcript.text)))
+    st.html(view.misheard_key())
     if interval := scored.interval:
         st.caption(
             f"95 % interval of the word error rate: {interval.low:.1%} to {interval.high:.1%} "
             f"(over {interval.unit}). Of {scored.words} words {scored.substitutions} substituted, "
-            f"{scored.deletions} left out, {scored.insertions} invented."
+            f"{scored.deletions} left out, {scored.insertions} invented.",
+            help="How far chance goes: with other words of this kind the rate would lie in this range "
+            "95 times of 100. A short clip has a wide one.",
         )
 
 
@@ -225,16 +190,18 @@ def recorded(sound: Sound, options: Options, result: Result) -> str | None:
 
 def answer(sound: Sound, chosen: list[Options]) -> None:
     """Show what each setting hears, then record it: nobody waits for the bookkeeping."""
-    st.divider()
     if chosen[1:] == chosen[:1]:
         st.info("Both settings are the same. Change one of them to compare.")
         chosen = chosen[:1]
+    if chosen[1:]:
+        st.subheader(ui.plain(sound.name), anchor=False)
     shown = []
-    for column, options in zip(st.columns(len(chosen)), chosen, strict=True):
+    for side, column, options in zip("AB", st.columns(len(chosen)), chosen, strict=False):
         with column:
             try:
                 result = ask(sound, options)
-                shown.append((show(sound, options, result), options, result))
+                title = f"{side} · {view.in_words(options)}" if chosen[1:] else sound.name
+                shown.append((show(title, sound, options, result), options, result))
             except LadderError as error:
                 ui.error_box(error)
     for link, options, result in shown:
@@ -242,16 +209,34 @@ def answer(sound: Sound, chosen: list[Options]) -> None:
             ui.run_link(recorded(sound, options, result))
 
 
+def changed(asked: tuple[Sound, list[Options]], now: tuple[Sound | None, list[Options]]) -> str | None:
+    """One line if what is shown is not what is chosen above, else None."""
+    (shown, before), (wanted, after) = asked, now
+    if wanted is None or (shown, before) == (wanted, after):
+        return None
+    if shown.data != wanted.data:
+        return f"This is {ui.plain(shown.name)}. Press Transcribe for {ui.plain(wanted.name)}."
+    return f"This is {ui.plain(shown.name)} with what was chosen before. Press Transcribe for the new choice."
+
+
 def main() -> None:
     ui.page(LEVEL)
     sound = choose_sound()
-    chosen = [choose_settings("A")]
-    if st.toggle("Side by side with another engine or setting", key="two"):
-        chosen.append(choose_settings("B"))
+    two = bool(st.session_state.get("two"))
+    chosen = [choose_settings("A", headed=two)]
+    if st.toggle("Side by side with another setting or engine", key="two"):
+        chosen.append(choose_settings("B", headed=True))
+        if len(usable_models()) == 1:
+            st.caption("There is one engine here. `ladder models pull whisper-small` brings another.")
     if st.button("Transcribe", type="primary", icon=":material/graphic_eq:", disabled=sound is None):
         st.session_state["asked"] = (sound, chosen)
-    if "asked" in st.session_state:
-        answer(*st.session_state["asked"])
+        jobs: dict[str, Job] = st.session_state.get("jobs", {})
+        st.session_state["jobs"] = {key: job for key, job in jobs.items() if not job.failed}
+    if asked := st.session_state.get("asked"):
+        st.divider()
+        if line := changed(asked, (sound, chosen)):
+            st.info(line)
+        answer(*asked)
 
 
 main()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 
+from level1_api.plan import Options
 from level1_api.score import Change
 from shared.captions import cues
 from shared.speech import Transcript, Word
@@ -65,6 +66,21 @@ def misheard(changes: Iterable[Change]) -> str:
             struck = [f"<del>{wanted}</del>"] * bool(wanted) + [f"<ins>{heard}</ins>"] * bool(heard)
             parts.append(f'<span style="background:rgba(244,67,54,0.18)">{" ".join(struck)}</span>')
     return f'<p style="{BOX}">{" ".join(parts)}</p>'
+
+
+def misheard_key() -> str:
+    """HTML that says what the marks of `misheard` mean."""
+    return "<small><del>struck through</del> was said, <ins>underlined</ins> was heard instead.</small>"
+
+
+def in_words(options: Options) -> str:
+    """The settings of one call as a heading: "pocketsphinx, speech filter on, word times"."""
+    parts = [options.model]
+    if options.language:
+        parts.append(f"language {options.language}")
+    if options.vad is not None:
+        parts.append(f"speech filter {'on' if options.vad else 'off'}")
+    return ", ".join([*parts, "word times" if options.words else "no word times"])
 
 
 class Phrase(NamedTuple):

@@ -8,6 +8,7 @@ from html import escape
 
 import streamlit as st
 
+from shared import store
 from shared.errors import LadderError
 from shared.levels import Level
 from shared.settings import CLONE
@@ -17,6 +18,7 @@ TAB_ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" stroke="#b3541e" stroke-width="2.5">'
     '<path d="M7 2v20M17 2v20M7 6h10M7 12h10M7 18h10"/></svg>'
 )
+LESSON_PX = 420
 
 
 def page(level: Level) -> None:
@@ -25,7 +27,9 @@ def page(level: Level) -> None:
     st.title(f"{level.number} · {level.title}")
     st.markdown(f"**{level.question}**")
     if text := lesson(level):
-        with st.expander(f"The lesson ({level.minutes} minutes)", icon=":material/menu_book:"):
+        label = f"The lesson ({level.minutes} minutes)"
+        # It scrolls in itself: the page stays near.
+        with st.expander(label, icon=":material/menu_book:"), st.container(height=LESSON_PX, border=False):
             st.markdown(text)
 
 
@@ -39,11 +43,11 @@ def lesson(level: Level) -> str:
     return re.sub(r"^(##+) ", r"##\1 ", text, flags=re.MULTILINE)
 
 
-def metric_row(values: Mapping[str, str]) -> None:
-    """Numbers side by side, each under its name; on a phone they wrap."""
+def metric_row(values: Mapping[str, str], explained: Mapping[str, str] | None = None) -> None:
+    """Numbers side by side, each under its name, some explained by a tooltip; on a phone they wrap."""
     with st.container(horizontal=True, gap="medium"):
         for name, value in values.items():
-            st.metric(name, value, width="content")
+            st.metric(name, value, width="content", help=(explained or {}).get(name))
 
 
 def error_box(error: LadderError) -> None:
@@ -65,6 +69,8 @@ def run_link(url: str | None) -> None:
     """The way from a number on the page to the run that measured it."""
     if url:
         st.link_button("Open this run in MLflow", url, icon=":material/query_stats:")
+        if not store.ui_runs():
+            st.caption("The MLflow UI is not running: `ladder ui` starts it.")
     else:
         st.caption("This run could not be recorded; the reason is in the terminal.")
 

@@ -55,6 +55,7 @@ def test_home_shows_six_rungs_and_leads_to_the_first(open_page: Open) -> None:
     rails = page.locator(".st-key-ladder").evaluate("e => getComputedStyle(e).borderLeftWidth")
     assert rails == "10px"
     assert page.get_by_text("Deploy").count() == 0
+    page.get_by_role("link", name="All runs in the MLflow UI").wait_for(timeout=120_000)  # once it answers
     first.get_by_role("link").click()
     page.get_by_role("heading", name="1 · Speech to text through an API").wait_for()
     assert page.url.endswith("/level1-api")
@@ -124,7 +125,7 @@ def test_two_settings_stand_side_by_side(open_page: Open) -> None:
     page = open_page("/level1-api")
     choose(page, "The bridge is closed")
     page.get_by_text("Side by side").click()
-    page.get_by_text("Skip what is not speech").nth(1).click()
+    page.get_by_text("Speech filter", exact=True).nth(1).click()
     page.get_by_role("button", name="Transcribe").click()
     page.get_by_role("link", name="Open this run in MLflow").nth(1).wait_for()
     left, right = (page.get_by_role("tabpanel", name="Transcript").nth(i).bounding_box() for i in (0, 1))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-import numpy as np
 import pytest
 import streamlit as st
-from service_fixtures import wav
 from streamlit.testing.v1 import AppTest
 
+from level1_api.audio import SUFFIXES
 from level1_api.samples import sample
-from shared import store
-from shared.settings import CLONE
+from shared import store, tour
+from shared.settings import CLONE, settings
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [link](http://evil) :red[x] $x$ <script>alert(1)</script>"
 
@@ -69,6 +69,14 @@ def links(page: AppTest) -> list[str]:
     return [element.proto.url for element in page.get("link_button")]
 
 
+def captions(page: AppTest) -> list[str]:
+    return [caption.value for caption in page.caption]
+
+
+def headings(page: AppTest) -> list[str]:
+    return [heading.value for heading in page.subheader]
+
+
 def numbers(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
 
@@ -89,6 +97,8 @@ def test_a_sample_becomes_text_with_its_numbers_and_its_run(page: AppTest) -> No
     ]  # fmt: skip
     assert page.code[0].value.startswith("1\n00:00:")
     assert 'model="pocketsphinx"' in page.code[1].value
+    assert 'open("level1_api/samples/greeting.mp3", "rb")' in page.code[1].value
+    assert "folder of this project" in " ".join(captions(page))
 
 
 def test_the_same_again_is_neither_asked_nor_recorded_twice(page: AppTest) -> None:
@@ -143,6 +153,11 @@ def test_two_settings_side_by_side_are_two_results_and_two_runs(page: AppTest) -
     page.toggle(key="vad B").set_value(False)
     transcribe(page)
     assert len(page.metric) == 6 and len(page.columns) >= 2
+    on, off = (f"pocketsphinx, speech filter {state}, word times" for state in ("on", "off"))
+    assert headings(page) == ["bridge\\.webm", f"A · {on}", f"B · {off}"]
+    rows = [markdown.value for markdown in page.markdown]
+    assert f"**A · {on}**" in rows and f"**B · {off}**" in rows
+    assert any("ladder models pull" in caption and "one engine" in caption for caption in captions(page))
     runs = [store.prepare_store().get_run(link.rsplit("/", 1)[1]) for link in links(page)]
     assert [run.data.params["vad"] for run in runs] == ["True", "False"]
 
@@ -155,6 +170,7 @@ def test_two_settings_that_are_the_same_are_asked_once_and_it_says_so(page: AppT
         "Both settings are the same. Change one of them to compare."
     ]
     assert len(links(page)) == 1
+    assert len(headings(page)) == 1
 
 
 @pytest.mark.parametrize("name", ["silence", "noise", "hum"])
@@ -192,12 +208,82 @@ def test_a_hostile_file_name_in_an_error_is_plain_text(page: AppTest) -> None:
     assert "bold" in box
 
 
-def test_settings_that_cannot_be_are_told_in_a_sentence(page: AppTest) -> None:
-    upload(page, "quiet.wav", wav(np.zeros(16_000)))
-    page.run()
-    page.text_input(key="language A").set_value("!!")
+def test_a_result_says_whose_it_is_when_something_else_is_chosen(page: AppTest) -> None:
+    choose(page, "bridge")
     transcribe(page)
-    assert len(page.error) == 1 and not page.metric
+    assert headings(page) == ["bridge\\.webm"] and not page.info
+    choose(page, "greeting")
+    fine(page.run())
+    assert headings(page) == ["bridge\\.webm"]
+    assert [info.value for info in page.info] == [
+        "This is bridge\\.webm. Press Transcribe for greeting\\.mp3."
+    ]
+    choose(page, "bridge")
+    page.toggle(key="words A").set_value(False)
+    fine(page.run())
+    assert "what was chosen before" in page.info[0].value
+    transcribe(page)
+    assert not page.info
+
+
+def test_an_engine_of_one_language_offers_that_one(page: AppTest) -> None:
+    assert page.selectbox(key="english A").options == ["English"]
+    assert not [box for box in page.text_input if box.label == "Language"]
+
+
+def test_an_engine_of_many_languages_takes_a_code_and_ignores_nonsense(
+    tmp_path: Path, fresh_settings: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "of-my-own"
+    folder.mkdir()
+    (folder / "model.bin").touch()
+    fresh_settings.setenv("LADDER_WHISPER_FOLDERS", str(folder))
+    fresh_settings.setenv("LADDER_SPEECH_MODEL", "of-my-own")
+    settings.cache_clear()
+    page = fine(AppTest.from_file(str(CLONE / "level1_api" / "app.py"), default_timeout=60).run())
+    page.text_input(key="language A").set_value("!!")
+    fine(page.run())
+    assert any("the engine guesses" in caption for caption in captions(page))
+    page.text_input(key="language A").set_value("de")
+    page.toggle(key="two").set_value(True)
+    fine(page.run())
+    assert any("of\\-my\\-own, language de" in markdown.value for markdown in page.markdown)
+    assert not any("one engine" in caption for caption in captions(page))
+
+
+def test_each_number_says_what_it_is(page: AppTest) -> None:
+    choose(page, "greeting")
+    transcribe(page)
+    told = {metric.label: metric.help for metric in page.metric}
+    assert "0 % is perfect" in told["Word error rate"]
+    assert "Seconds of work for each second of sound" in told["Real-time factor"]
+    assert "was heard instead" in html(page)
+
+
+def test_the_uploader_takes_what_the_decoder_names(page: AppTest) -> None:
+    page.button_group(key="kind").set_value("Upload")
+    fine(page.run())
+    assert set(page.get("file_uploader")[0].proto.type) >= SUFFIXES
+    assert any("sent in pieces" in caption for caption in captions(page))
+
+
+def test_the_home_page_links_to_the_runs_once_there_is_a_ui(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hub() -> AppTest:
+        return fine(AppTest.from_file(str(CLONE / "shared" / "hub.py"), default_timeout=60).run())
+
+    tour._save([tour.Stop(1, "", state="done", url="http://127.0.0.1:1/#/experiments/7/runs/abc")])
+    closed = hub()
+    assert [element.proto.disabled for element in closed.get("link_button")] == [True]
+    assert any("`ladder ui` starts it" in caption for caption in captions(closed))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    settings.cache_clear()
+    assert links(hub()) == [
+        "http://127.0.0.1:9/#/experiments/7/runs/abc", "http://127.0.0.1:9/#/experiments/7/runs",
+    ]  # fmt: skip
+    tour._save([])
+    assert links(hub()) == ["http://127.0.0.1:9"]
 
 
 def test_the_page_works_inside_the_hub() -> None:

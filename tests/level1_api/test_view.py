@@ -7,6 +7,7 @@ import re
 import pytest
 
 from level1_api import LEVEL, view
+from level1_api.plan import Options
 from level1_api.score import alignment
 from shared.captions import to_srt
 from shared.speech import Segment, Transcript, Word
@@ -49,6 +50,23 @@ def test_what_was_misheard_stands_beside_what_was_said() -> None:
     assert "<del>old</del> <ins>cold</ins>" in shown and "<ins>down</ins>" in shown
     assert re.sub(r"<ins>.*?</ins>|<[^>]*>", "", shown).split() == ["the", "old", "cat", "sat"]
     assert "<ins>" not in view.misheard(alignment("one two", "one"))
+
+
+def test_the_key_of_the_marks_uses_the_marks() -> None:
+    marks = set(re.findall(r"<(del|ins)>", view.misheard(alignment("old", "cold"))))
+    assert set(re.findall(r"<(del|ins)>", view.misheard_key())) == marks == {"del", "ins"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (Options(model="pocketsphinx", vad=True, words=True), "pocketsphinx, speech filter on, word times"),
+        (Options(model="x", vad=False, language="de"), "x, language de, speech filter off, no word times"),
+        (Options(model="whisper-1", provider="openai"), "whisper-1, no word times"),
+    ],
+)
+def test_settings_in_words(options: Options, words: str) -> None:
+    assert view.in_words(options) == words
 
 
 def test_a_phrase_is_a_subtitle_with_its_words() -> None:
