@@ -68,7 +68,7 @@ def batch(
         one outcome a path, in the order of the paths.
 
     Raises:
-        KeyboardInterrupt: at once; what was finished stays in the cache.
+        KeyboardInterrupt: at once; what was finished stays in the cache, and the message counts it.
         BadUsage: the options cannot be.
     """
     options = options or Options()
@@ -97,6 +97,13 @@ def batch(
         except LadderError as error:
             finish([place], None, error)
 
+    for note in made.notes:  # true of every file: said once
+        say(note)
+
+    def tell(sentence: str) -> None:
+        if sentence not in made.notes:
+            say(sentence)
+
     waiting: list[str] = []
     for key, places in same.items():
         if found := recall(key):
@@ -107,12 +114,18 @@ def batch(
             waiting.append(key)
 
     def work(key: str, stop: threading.Event) -> Result:
-        result = transcribe(files[same[key][0]], options, client=client, say=say, stop=stop)
+        result = transcribe(files[same[key][0]], options, client=client, say=tell, stop=stop)
         keep(key, result)
         return result
 
-    for key, done in each(waiting, work, at_once):
-        finish(same[key], *((done, None) if isinstance(done, Result) else (None, _as_ladder_error(done))))
+    try:
+        for key, done in each(waiting, work, at_once):
+            finish(same[key], *((done, None) if isinstance(done, Result) else (None, _as_ladder_error(done))))
+    except KeyboardInterrupt:
+        kept = sum(len(places) for key, places in same.items() if cache_file(key).is_file())
+        raise KeyboardInterrupt(
+            f"Stopped: {kept} of {len(files)} files are done and kept. Type the same command again to go on."
+        ) from None
     return [outcomes[place] for place in range(len(files))]
 
 

@@ -6,8 +6,10 @@ Results go to stdout, everything else to stderr; the link to the recorded run co
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,9 +18,10 @@ import click
 from shared.cli import example, json_option, say, say_run
 from shared.errors import BadUsage, LadderError
 from shared.models import Format
-from shared.progress import progress
+from shared.progress import progress, waiting
 from shared.tables import number, table
 
+RECORDING = "Recording the run in MLflow …"
 SUFFIX = {"text": "txt", "json": "json", "verbose_json": "json", "srt": "srt", "vtt": "vtt"}
 
 
@@ -89,11 +92,14 @@ def transcribe(
     wanted = files or ("sample:harbour",)
     if reference is not None and len(wanted) > 1:
         raise BadUsage("A reference belongs to one file.", "Give one file, or use: ladder level1 score DIR")
+    _prepare(out)
+    _say_where_words_are(options.words and not as_json, form)
     printed: list[dict[str, Any]] = []
     failures = 0
     for name, stem in zip(wanted, _stems(wanted), strict=True):
         try:
-            result, score = _one(name, options, reference, show=not as_json and out is None)
+            title = name if len(wanted) > 1 else ""
+            result, score = _one(name, options, reference, show=not as_json and out is None, title=title)
         except LadderError as error:
             if len(wanted) == 1:
                 raise
@@ -103,7 +109,8 @@ def transcribe(
             continue
         if out is not None:
             say(f"Wrote {_write(out, stem, result, _source(name)[0])}")
-        run = record(result, options, score, source="command")
+        with waiting(RECORDING):
+            run = record(result, options, score, source="command")
         printed.append(_as_json(name, result, score, run))
         if score and score.wer is not None and not as_json:
             say(f"WER {score.wer:.1%}{_interval(score)}")
@@ -114,8 +121,8 @@ def transcribe(
     sys.exit(1 if failures else 0)
 
 
-def _one(name: str, options: Any, reference: str | None, show: bool) -> tuple[Any, Any]:
-    """Transcribe one file, show the text at once, and score it where what was said is known."""
+def _one(name: str, options: Any, reference: str | None, show: bool, title: str) -> tuple[Any, Any]:
+    """Transcribe one file, show the text at once under its title, and score it where its words are known."""
     from level1_api.score import score
     from level1_api.transcribe import transcribe as work
 
@@ -125,13 +132,19 @@ def _one(name: str, options: Any, reference: str | None, show: bool) -> tuple[An
     heard: list[str] = []
 
     def delta(text: str) -> None:
+        if title and not heard:
+            click.echo(f"{title}:")
         heard.append(text)
         click.echo(text, nl=False)
 
     with progress(f"Transcribing {path.name}", quiet=options.stream) as advance:
         result = work(path, options, on_delta=delta if show else None, on_progress=advance, say=say)
+    if show and not heard and title and result.output not in ("json", "verbose_json"):
+        click.echo(f"{title}:")
     if show:
         click.echo("" if heard else result.render().rstrip("\n"))
+    if not result.transcript.text.strip():
+        say(f"Nobody speaks in {path.name}.")
     say(
         f"{result.engine} at {result.endpoint}: {result.audio_s:.1f} s of sound in {result.wall_s:.1f} s "
         f"(real-time factor {result.rtf:.2f})"
@@ -161,8 +174,11 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
     files = find_audio(folder)
     if not files:
         raise LadderError(f"{folder} holds no audio or video file.", "Name a folder that does.")
+    _prepare(out)
+    _say_where_words_are(options.words, form)
     stems = dict(zip(files, _stems([str(file) for file in files]), strict=True))
-    with recording(f"batch {folder.resolve().name}", options, source="command") as recorded:
+    title = f"batch {folder.resolve().name}"
+    with ExitStack() as after, recording(title, options, source="command") as recorded:
         with progress(f"Transcribing {len(files)} files") as advance:
 
             def on_done(outcome: Outcome, done: int, total: int) -> None:
@@ -172,11 +188,16 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
                     recorded.add(outcome.result)
                 advance(done / total)
 
-            outcomes = work(files, options, at_once=at_once, say=say, on_done=on_done)
+            try:
+                outcomes = work(files, options, at_once=at_once, say=say, on_done=on_done)
+            except KeyboardInterrupt:
+                after.enter_context(waiting(RECORDING))
+                raise
         if not as_json:
             rows = [_outcome_row(outcome) for outcome in outcomes]
             click.echo(table(["file", "s", "rtf", "", "text"], rows, right=["s", "rtf"]))
         recorded.sum_up()
+        after.enter_context(waiting(RECORDING))  # leaving `recording` waits until all is written
     if as_json:
         found = [_outcome_json(outcome) for outcome in outcomes]
         told = {"files": found, "run_id": recorded.run.id, "url": recorded.run.url}
@@ -207,7 +228,8 @@ def score(clips: tuple[str, ...], as_json: bool, **chosen: Any) -> None:
         click.echo(found.table())
     name = f"score {found.results[0].model}"
     pairs = list(zip(found.results, found.scores, strict=True))
-    run = record_many(name, pairs, options, total=found.total, source="command")
+    with waiting(RECORDING):
+        run = record_many(name, pairs, options, total=found.total, source="command")
     if as_json:
         click.echo(json.dumps({**found.as_dict(), "run_id": run.id, "url": run.url}, indent=2))
     else:
@@ -243,7 +265,29 @@ def _source(name: str) -> tuple[Path, str | None]:
     if name.startswith("sample:"):
         found = sample(name.removeprefix("sample:"))
         return found.path, found.text
+    if "://" in name:
+        raise BadUsage(
+            f"{name} is an address, and addresses are not fetched.", "Download the file, then name that."
+        )
     return Path(name), None
+
+
+def _prepare(out: Path | None) -> None:
+    """Make the folder for the results before the work, so that the work is not lost for want of it."""
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "permission denied"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+    if reason:
+        raise LadderError(f"The folder {out} cannot be written: {reason}.", "Choose another --out.")
+
+
+def _say_where_words_are(wanted: bool, form: Format) -> None:
+    if wanted and form in ("text", "json"):
+        say(f"The format {form} shows no word times: choose --format verbose_json.")
 
 
 def _text(reference: str) -> str:
@@ -276,7 +320,11 @@ def _write(folder: Path, stem: str, result: Any, source: Path) -> Path:
     path = folder / f"{stem}.{SUFFIX[result.output]}"
     if path.is_file() and path.parent.samefile(source.parent) and path.read_bytes() != content.encode():
         path = folder / f"{stem}.transcript.{SUFFIX[result.output]}"
-    return write_atomic(path, content)
+    try:
+        return write_atomic(path, content)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise LadderError(f"{path} cannot be written: {reason}.", "Mend that, then type it again.") from None
 
 
 def _outcome_row(outcome: Any) -> tuple[object, ...]:

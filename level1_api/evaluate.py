@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from level1_api.audio import find_audio
-from level1_api.plan import Options
+from level1_api.plan import Options, plan
 from level1_api.samples import sample, samples
 from level1_api.score import Score, score, score_many, speed
 from level1_api.transcribe import Result, transcribe
@@ -51,12 +51,12 @@ class Evaluation:
         drawn = table(
             ["clip", "s", "WER", "CER", "words", "rtf"], rows, right=["s", "WER", "CER", "words", "rtf"]
         )
+        summary = f"real-time factor p95 {number(times['rtf_p95'], 2)}"
         if total.interval:
             low, high = _percent(total.interval.low), _percent(total.interval.high)
-            drawn += (
-                f"\n\nWER {_percent(total.wer)}, 95 % interval {low} to {high} (over {total.interval.unit})"
-            )
-        return f"{drawn}; real-time factor p95 {number(times['rtf_p95'], 2)}"
+            about = f"95 % interval {low} to {high} (over {total.interval.unit})"
+            summary = f"WER {_percent(total.wer)}, {about}; {summary}"
+        return f"{drawn}\n\n{summary}"
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -89,6 +89,10 @@ def clips_of(names: Sequence[str]) -> list[Clip]:
             found = sample(name.removeprefix("sample:"))
             clips.append(Clip(found.name, found.path, found.text))
             continue
+        if not Path(name).is_dir():
+            raise BadUsage(
+                f"There is no folder {name}.", "Name a folder of clips, or a sample such as sample:harbour."
+            )
         pairs = [(path, path.with_suffix(".txt")) for path in find_audio(Path(name))]
         known = [Clip(p.stem, p, t.read_text(encoding="utf-8")) for p, t in pairs if t.is_file()]
         if not known:
@@ -107,9 +111,17 @@ def evaluate(
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Evaluation:
     """Transcribe each clip, one at a time so that the times are its own, and score it."""
+    notes = plan(options).notes  # true of every clip: said once
+    for note in notes:
+        say(note)
+
+    def tell(sentence: str) -> None:
+        if sentence not in notes:
+            say(sentence)
+
     results: list[Result] = []
     for count, clip in enumerate(clips, 1):
-        results.append(transcribe(clip.path, options, name=clip.name, say=say))
+        results.append(transcribe(clip.path, options, name=clip.name, say=tell))
         on_progress(count / len(clips))
     pairs = [(clip.text, result.transcript.text) for clip, result in zip(clips, results, strict=True)]
     return Evaluation(results, [score(*pair) for pair in pairs], score_many(pairs))

@@ -104,6 +104,10 @@ def plan(options: Options, audio: Audio | None = None) -> Plan:
     notes = []
     if provider != "local" and (warning := shutdown_warning(model)):
         notes.append(f"{warning} After that, subtitles need a model on this machine.")
+    if provider == "local" and model in LOCAL_ALIASES:
+        notes.append(f"The local service answers {model} with {LOCAL_ALIASES[model]}.")
+    if options.prompt and not skills.prompts:
+        notes.append(f"{LOCAL_ALIASES.get(model, model)} takes no prompt, so it changes nothing.")
 
     has_times = "verbose_json" in skills.formats
     output = options.format
@@ -175,6 +179,12 @@ def _refuse(options: Options, provider: str, model: str) -> None:
     known = find(model)
     if known and known.kind != "speech":
         raise BadUsage(f"{model} does not turn speech into text.", "List those that do with `ladder models`.")
+    if known and known.where == "api" and provider == "local" and model not in LOCAL_ALIASES:
+        raise BadUsage(
+            f"{model} runs at {known.source}, and the provider is local.",
+            f"Add --provider openai (the sound then leaves this machine), or choose "
+            f"{default_speech_model('local')}.",
+        )
     days = known.days_left() if known and provider != "local" else None
     if days is not None and days < 0:
         raise BadUsage(

@@ -45,8 +45,8 @@ class Ladder(click.Group):
         except LadderError as error:
             click.echo(f"Error: {error}", err=True)
             context.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("\nStopped.", err=True)
+        except KeyboardInterrupt as stopped:
+            click.echo(f"\n{str(stopped) or 'Stopped.'}", err=True)
             context.exit(130)
 
 
@@ -129,7 +129,7 @@ def runs(level: int | None, limit: int, as_json: bool) -> None:
     from shared import runs as store
 
     found = store.last_runs(level, limit)
-    click.echo(json.dumps(found, indent=2) if as_json else store.runs_table(found))
+    click.echo(json.dumps(found, indent=2) if as_json else store.runs_table(found, level))
 
 
 @cli.command(

@@ -72,7 +72,7 @@ def openai_client(
     if own.openai_api_key is None:
         raise LadderError(
             "The provider is openai, and no key is set.",
-            f"Put OPENAI_API_KEY=… into {CLONE / '.env'}, or set LADDER_PROVIDER=local.",
+            f"Put OPENAI_API_KEY=… into {CLONE / '.env'}, or use --provider local (LADDER_PROVIDER=local).",
         )
     return openai.OpenAI(
         api_key=own.openai_api_key.get_secret_value(), base_url=own.openai_base_url or OPENAI_URL,

@@ -1,11 +1,14 @@
-"""Files that are whole or not there: nothing half-written after a crash or `kill -9`."""
+"""Files that are whole or not there, nothing half-written after `kill -9`; and the home that holds them."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from contextlib import suppress
 from pathlib import Path
+
+from shared.errors import LadderError
+from shared.settings import settings
 
 
 def write_atomic(path: Path, content: str | bytes) -> Path:
@@ -19,10 +22,9 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(number, "wb") as file:
+        with temporary.open("xb") as file:  # not mkstemp: its files are for their owner alone
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -32,3 +34,22 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
             temporary.unlink()
         raise
     return path
+
+
+def home_folder() -> Path:
+    """The home, made if it is not there.
+
+    Raises:
+        LadderError: it cannot be made or written.
+    """
+    home = settings().home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        writable = os.access(home, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise LadderError(
+            f"The home {home} cannot be written.", "Set LADDER_HOME to a folder that you may write to."
+        )
+    return home

@@ -31,6 +31,7 @@ class SpeechSkills:
     word_times: bool = False
     streams: bool = False
     translates: bool = False
+    prompts: bool = True  # whether a prompt changes anything
     max_bytes: int = UPLOAD_BYTES
     max_seconds: float | None = None  # longest audio of one request; None: no limit stated
     usd_per_minute: float | None = None  # None: no price that we can vouch for
@@ -98,7 +99,7 @@ CATALOGUE: tuple[Model, ...] = (
     Model(
         "pocketsphinx", "speech", "embedded", "US English speech, small and offline", "pocketsphinx",
         "BSD-2-Clause", 30,
-        speech=replace(LOCAL_WHISPER, translates=False),
+        speech=replace(LOCAL_WHISPER, translates=False, prompts=False),
     ),
     _whisper("tiny.en", 75), _whisper("tiny", 75), _whisper("base", 145), _whisper("small", 480),
     _whisper("medium", 1500), _whisper("large-v3", 3100),

@@ -14,20 +14,21 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from types import FrameType
 
 import psutil
 from filelock import FileLock, Timeout
 
 from shared import store
-from shared.files import write_atomic
+from shared.errors import LadderError
+from shared.files import home_folder, write_atomic
 from shared.leash import alive, end_trees
 from shared.servers import (
     Program,
     Say,
     Server,
     end_servers,
-    home_folder,
     join_or_start,
     running,
     service,
@@ -147,16 +148,28 @@ def ui(open_browser: bool, say: Say) -> int:
 
 
 def serve(port: int | None, say: Say) -> int:
-    """Run the local AI service in the foreground until Ctrl-C, or say where it runs already."""
+    """Run the local AI service in the foreground until Ctrl-C, or say where it runs already.
+
+    Raises:
+        LadderError: it runs already, on another port than the one asked for.
+    """
     program = service()
     if port:
-        program = Program(program.name, program.title, program.module, program.arguments, port)
-    return _alone(program, "AI service", "/v1", False, say)
+        program = replace(program, port=port)
+    return _alone(program, "AI service", "/v1", False, say, insist=port is not None)
 
 
-def _alone(program: Program, title: str, path: str, open_browser: bool, say: Say) -> int:
+def _alone(
+    program: Program, title: str, path: str, open_browser: bool, say: Say, insist: bool = False
+) -> int:
     with Crew(say) as crew:
         server = crew.add(program)
+        if insist and not server.ours and server.state.port != program.port:
+            raise LadderError(
+                f"The {program.title} of this home runs already at {server.url}{path}; "
+                f"port {program.port} was not used.",
+                f"Use that address, or end that service (process {server.state.pid}) first.",
+            )
         crew.wait(server)
         say(_line(title, server.url + path))
         if open_browser:

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where that is a terminal; silence otherwise."""
+"""A progress bar or a spinner on stderr, where that is a terminal; silence otherwise."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def progress(label: str, quiet: bool = False) -> Iterator[Callable[[float], None
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task(label, total=1.0)
         yield lambda share: bar.update(job, completed=share)
+
+
+@contextmanager
+def waiting(label: str) -> Iterator[None]:
+    """A spinner for work whose share cannot be told."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(label):
+        yield

@@ -9,6 +9,12 @@ from collections.abc import Callable
 from shared.errors import BadUsage, LadderError
 from shared.models import catalogue, find
 
+NOT_FETCHED = {
+    "embedded": "comes with the install",
+    "api": "runs at OpenAI, not here",
+    "folder": "is a folder of your own",
+}
+
 
 def pull(name: str, say: Callable[[str], None]) -> None:
     """Fetch a model of the catalogue into the home. A half-fetched one is never taken for whole.
@@ -20,9 +26,7 @@ def pull(name: str, say: Callable[[str], None]) -> None:
     model = find(name)
     if model is None or model.where != "pull":
         choices = ", ".join(m.id for m in catalogue() if m.where == "pull")
-        why = (
-            "is not in the catalogue" if model is None else f"is {model.where}, so there is nothing to fetch"
-        )
+        why = "is not in the catalogue" if model is None else f"{NOT_FETCHED[model.where]}: nothing to fetch"
         raise BadUsage(f"{name} {why}.", f"These can be fetched: {choices}.")
     if model.present:
         say(f"{name} is here already: {model.folder}")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from shared import store
 from shared.errors import BadUsage
+from shared.levels import levels
 from shared.tables import number, table
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 HIDDEN_TAGS = ("mlflow.", "ladder.")
@@ -19,6 +21,11 @@ HIDDEN_TAGS = ("mlflow.", "ladder.")
 def last_runs(level: int | None = None, limit: int = 20) -> list[dict[str, Any]]:
     """The newest runs, newest first, of one level or of all."""
     client = store.prepare_store()
+    with store.told_plainly():
+        return _newest(client, level, limit)
+
+
+def _newest(client: MlflowClient, level: int | None, limit: int) -> list[dict[str, Any]]:
     names = {e.experiment_id: e.name for e in client.search_experiments() if e.name != "Default"}
     chosen = [i for i, name in names.items() if level is None or name.startswith(f"level{level}-")]
     if not chosen:
@@ -30,6 +37,11 @@ def last_runs(level: int | None = None, limit: int = 20) -> list[dict[str, Any]]
 def find(run_id: str) -> dict[str, Any]:
     """One run by its id or the first characters of it. Raises BadUsage if none or several fit."""
     client = store.prepare_store()
+    with store.told_plainly():
+        return _find(client, run_id)
+
+
+def _find(client: MlflowClient, run_id: str) -> dict[str, Any]:
     names = {e.experiment_id: e.name for e in client.search_experiments()}
     if len(run_id) == 32:
         from mlflow.exceptions import MlflowException
@@ -67,10 +79,10 @@ def compare(run_ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def runs_table(found: list[dict[str, Any]]) -> str:
-    """What `ladder runs` prints."""
+def runs_table(found: list[dict[str, Any]], level: int | None = None) -> str:
+    """What `ladder runs` prints; `level` is the one that was asked for."""
     if not found:
-        return "No run is recorded yet. Make one: ladder tour"
+        return _nothing(level)
     rows = [
         (
             run["run_id"][:8], run["level"], run["name"], run["started"][:16].replace("T", " "),
@@ -81,6 +93,14 @@ def runs_table(found: list[dict[str, Any]]) -> str:
     return table(
         ["run", "level", "name", "started", "status", "wall s", "result", "link"], rows, right=["wall s"]
     )
+
+
+def _nothing(level: int | None) -> str:
+    if level is None:
+        return "No run is recorded yet. Make one: ladder tour"
+    if level in {known.number for known in levels()}:
+        return f"No run of level {level} is recorded yet. See what it can do: ladder level{level} --help"
+    return f"No run of level {level} is recorded: that level is not built yet."
 
 
 def compare_table(compared: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from shared import __version__
 from shared.errors import LadderError
-from shared.files import write_atomic
+from shared.files import home_folder, write_atomic
 from shared.leash import alive, end_trees
 from shared.settings import CLONE, settings
 
@@ -239,25 +239,6 @@ def recorded_pid(file: Path) -> int | None:
         return int(json.loads(file.read_text(encoding="utf-8"))["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def home_folder() -> Path:
-    """The home, made if it is not there.
-
-    Raises:
-        LadderError: it cannot be made or written.
-    """
-    home = settings().home
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        writable = os.access(home, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise LadderError(
-            f"The home {home} cannot be written.", "Set LADDER_HOME to a folder that you may write to."
-        )
-    return home
 
 
 def spawn(module: str, arguments: tuple[str, ...], log: Path | None, *, leashed: bool = True) -> psutil.Popen:

@@ -11,12 +11,18 @@ import logging
 import os
 import socket
 import sqlite3
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 from filelock import FileLock
 
+from shared.errors import LadderError
+from shared.files import home_folder
 from shared.settings import settings
 
 if TYPE_CHECKING:
@@ -30,9 +36,11 @@ def prepare_store() -> MlflowClient:
     """The client of the store, after making or migrating its database where that is ours to do.
 
     Safe to call from several processes at once: the first makes the database, the others wait.
+
+    Raises:
+        LadderError: the home cannot be written, or the store cannot be reached or read.
     """
-    home = settings().home
-    home.mkdir(parents=True, exist_ok=True)
+    home = home_folder()
     _quieten()
     import mlflow
     from mlflow import MlflowClient
@@ -40,7 +48,7 @@ def prepare_store() -> MlflowClient:
     mlflow.set_tracking_uri(settings().store_uri)
     if settings().mlflow_tracking_uri is None:
         os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow writes it there, as if the user had set it
-    with FileLock(home / "mlflow.lock"):
+    with told_plainly(), FileLock(home / "mlflow.lock"):
         client = MlflowClient(tracking_uri=settings().store_uri)
         client.search_experiments(max_results=1)  # makes the tables, or migrates them
         if settings().mlflow_tracking_uri is None:
@@ -48,6 +56,30 @@ def prepare_store() -> MlflowClient:
                 db.execute("PRAGMA journal_mode=WAL")  # readers and a writer no longer lock each other out
         _close_dead_runs(client)
     return client
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turns what MLflow and its database raise inside the `with` into one sentence with a way out."""
+    from alembic.util import CommandError
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, OSError) as error:
+        uri, password = settings().store_uri, urlsplit(settings().store_uri).password
+        place = f"The MLflow store at {uri.replace(f':{password}@', '@')}"
+        if "failed with exception" in str(error):  # the words of MLflow's client for "no connection"
+            told = f"{place} cannot be reached."
+        else:
+            reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
+            told = f"{place} cannot be used: {textwrap.shorten(reason, 120, placeholder=' …')}."
+        if settings().mlflow_tracking_uri:
+            fix = "Start that store, or remove MLFLOW_TRACKING_URI to use the ladder's own."
+        else:
+            fix = "Move that file away: the next run makes a new one."
+        raise LadderError(told, fix) from error
 
 
 def _quieten() -> None:

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from shared import store
 from shared.errors import LadderError
-from shared.files import write_atomic
+from shared.files import home_folder, write_atomic
 from shared.levels import RUNGS, Level, levels
 from shared.settings import settings
 from shared.tables import table
@@ -40,7 +40,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Stop:
-    """One level's place in the tour. `pid` is the process that is at it, while it runs."""
+    """One level's place in the tour. `pid` is the process that is at it, while it runs.
+
+    While a level that was done is visited again, its earlier result stays: it counts if the visit is stopped.
+    """
 
     number: int
     title: str
@@ -70,16 +73,15 @@ def stops() -> list[Stop]:
 
 
 def _alive(stop: Stop) -> Stop:
-    """The stop, or a waiting one if the process that was at it has been stopped."""
+    """The stop, or what it was before if the process that was at it has been stopped."""
     if stop.state != "running" or psutil.pid_exists(stop.pid or 0):
         return stop
-    return Stop(stop.number, stop.title)
+    return replace(stop, state="done" if stop.result else "waiting", pid=None)
 
 
 def run(say: Callable[[str], None], again: bool = False) -> list[Stop]:
     """Walk the ladder from the bottom; a level that fails is told and the tour goes on."""
-    settings().home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings().home / "tour.lock")
+    lock = FileLock(home_folder() / "tour.lock")
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
@@ -90,18 +92,22 @@ def run(say: Callable[[str], None], again: bool = False) -> list[Stop]:
 
 
 def _walk(say: Callable[[str], None], again: bool) -> list[Stop]:
-    found = [
-        stop if stop.state == "done" and not again else Stop(stop.number, stop.title) for stop in stops()
-    ]
+    found = [stop if stop.state == "done" else Stop(stop.number, stop.title) for stop in stops()]
     for index, level in enumerate(levels()):
-        if found[index].state == "done":
-            say(f"{MARK['done']} Level {level.number}, {level.title}: has run before ({found[index].result})")
+        before = found[index]
+        if before.state == "done" and not again:
+            say(f"{MARK['done']} Level {level.number}, {level.title}: has run before ({before.result})")
             continue
-        found[index] = replace(found[index], state="running", pid=os.getpid())
+        found[index] = replace(before, state="running", pid=os.getpid())
         _save(found)
         say(f"{MARK['running']} Level {level.number}, {level.title} …")
-        found[index] = _visit(level, found[index], say)
-        _save(found)
+        try:
+            found[index] = _visit(level, before, say)
+        except BaseException:  # Ctrl-C: a result that was there is not lost
+            found[index] = before
+            raise
+        finally:
+            _save(found)
         say(f"{MARK[found[index].state]} Level {level.number}: {found[index].result}")
     return found
 

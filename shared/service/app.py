@@ -10,7 +10,7 @@ import os
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from shared import __version__
 from shared.models import Model
@@ -23,6 +23,17 @@ from shared.service.guard import Activity, Guard
 from shared.settings import Settings
 from shared.settings import settings as read_settings
 
+ABOUT = """\
+Ladder {version}: the local AI service. It speaks OpenAI's protocol, so there is no page here to look at.
+
+POST {base}v1/audio/transcriptions   speech to text
+POST {base}v1/audio/translations     speech to English text
+GET  {base}v1/models                 models that are ready: {models}
+GET  {base}health                    who runs here
+
+Try it:
+  curl -F file=@talk.mp3 -F model=whisper-1 {base}v1/audio/transcriptions
+"""
 MULTIPART = Form(media_type="multipart/form-data")
 
 
@@ -49,6 +60,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.activity = Activity()
     app.add_middleware(Guard, config=config, activity=app.state.activity)
     errors.install(app)
+
+    @app.get("/", response_class=PlainTextResponse, responses=errors.documented())
+    @app.get("/v1", response_class=PlainTextResponse, responses=errors.documented())
+    async def about(request: Request) -> str:
+        """For a person who opens the address in a browser: what this is, and how to call it."""
+        names = ", ".join(model.id for model in ready(config))
+        return ABOUT.format(version=__version__, base=request.base_url, models=names)
 
     @app.get("/health")
     async def health() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -98,7 +99,25 @@ def test_a_reference_may_be_words_or_a_file(tmp_path: Path) -> None:
 
 def test_nobody_speaks_in_silence() -> None:
     done = level1("transcribe", "sample:silence", "--json")
-    assert json.loads(done.stdout)["text"] == ""
+    assert json.loads(done.stdout)["text"] == "" and "Nobody speaks in silence" in done.stderr
+
+
+def test_word_times_that_will_not_show_are_told() -> None:
+    assert "shows no word times" in level1("transcribe", "sample:bridge", "--words").stderr
+    assert "shows no word times" not in level1("transcribe", "sample:bridge", "--words", "--json").stderr
+
+
+@pytest.mark.parametrize("command", ["transcribe", "batch"])
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(two_clips: Path, command: str) -> None:
+    out = two_clips / "greeting.mp3" / "sub"
+    done = level1(command, str(two_clips if command == "batch" else clip("bridge.webm")), "--out", str(out))
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"Error: The folder {out} cannot be written") and "→" in done.stderr
+
+
+def test_an_address_is_not_fetched() -> None:
+    done = level1("transcribe", "http://example.com/a.mp3")
+    assert done.exit_code == 2 and "http://example.com/a.mp3 is an address" in done.stderr
 
 
 def test_one_bad_file_of_several_stops_none_of_the_others(tmp_path: Path) -> None:
@@ -106,7 +125,7 @@ def test_one_bad_file_of_several_stops_none_of_the_others(tmp_path: Path) -> Non
     fake.write_text("This is text. " * 50)
     done = level1("transcribe", str(fake), "sample:bridge", str(tmp_path / "none.mp3"))
     assert done.exit_code == 1
-    assert done.stdout.startswith("the bridge is closed")
+    assert done.stdout.startswith("sample:bridge:\nthe bridge is closed"), "of several, each has its name"
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 2 and "fake.wav" in errors[0] and "none.mp3" in errors[1]
 
@@ -218,8 +237,11 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert (process.returncode, out) == (130, "")
-    assert errors.endswith("Stopped.\n") and "Traceback" not in errors
+    assert "Traceback" not in errors
+    said = re.search(r"\nStopped: (\d+) of 41 files are done and kept\. Type the same command again", errors)
     kept = set(cache.rglob("*.json")) - before
+    assert said and 1 <= int(said[1]) <= len(kept)
+    assert errors.count("takes no prompt") == 1, "a note for all files is said once"
     assert kept and all(json.loads(file.read_text())["transcript"] for file in kept)
     assert not list(cache.rglob(".*")), "no half-written file is left"
     stopped = runs.last_runs(level=1, limit=10)

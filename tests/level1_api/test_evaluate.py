@@ -47,11 +47,17 @@ def test_a_folder_gives_the_files_whose_words_lie_beside_them(tmp_path: Path) ->
     assert (clip.name, clip.path, clip.text) == ("b", tmp_path / "b.webm", "the bridge – is closed\n")
 
 
+def test_the_summary_of_silence_has_no_empty_part(on_demand: str) -> None:
+    last = evaluate(clips_of(("sample:silence",)), Options()).table().splitlines()[-1]
+    assert last.startswith("real-time factor p95")
+
+
 @pytest.mark.parametrize("name", ["sample:nosuch", "nosuch-folder"])
 def test_what_is_not_there_is_bad_usage(name: str) -> None:
     with pytest.raises(BadUsage) as caught:
         clips_of((name,))
     assert name.removeprefix("sample:") in caught.value.message and caught.value.fix
+    assert "beside it" not in caught.value.message, "it is not there at all"
 
 
 def test_a_folder_without_words_says_where_they_belong(tmp_path: Path) -> None:

@@ -119,7 +119,20 @@ def test_pieces_ask_for_word_times_where_they_can_be_had():
 
 def test_an_alias_has_the_skills_of_what_answers_for_it():
     made = plan(Options(provider="local", model="whisper-1", stream=True), CLIP)
-    assert made.stream and made.usd_per_minute == 0 and made.notes == ()
+    assert made.stream and made.usd_per_minute == 0
+    assert made.notes == ("The local service answers whisper-1 with pocketsphinx.",)
+
+
+def test_a_model_of_openai_is_not_looked_for_here():
+    with pytest.raises(BadUsage, match="gpt-4o-transcribe runs at OpenAI") as caught:
+        plan(Options(provider="local", model="gpt-4o-transcribe"), CLIP)
+    assert "--provider openai" in caught.value.fix and "leaves this machine" in caught.value.fix
+
+
+def test_a_prompt_that_changes_nothing_is_told():
+    hint = Options(provider="local", prompt="harbour")
+    assert any("takes no prompt" in note for note in plan(hint, CLIP).notes)
+    assert plan(replace(hint, model="whisper-tiny"), CLIP).notes == ()
 
 
 @pytest.fixture
@@ -146,7 +159,7 @@ def test_a_model_that_has_ended_is_refused_but_its_local_name_lives(ending):
     with pytest.raises(BadUsage, match="was shut down") as caught:
         plan(replace(OPENAI, model="whisper-1"), CLIP)
     assert "gpt-transcribe" in caught.value.fix
-    assert plan(Options(provider="local", model="whisper-1"), CLIP).notes == ()
+    assert not any("shut" in n for n in plan(Options(provider="local", model="whisper-1"), CLIP).notes)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def test_a_run_has_the_metrics_by_their_common_names(heard: Result, run_id: str)
     assert metrics["rtf"] == pytest.approx(metrics["wall_s"] / metrics["audio_s"])
     assert metrics["wall_s"] == pytest.approx(heard.wall_s), "the work's time, not the bookkeeping's"
     assert metrics["wer"] == pytest.approx(1 / 16) and metrics["wer_low"] <= metrics["wer"]
+    assert [metrics[kind] for kind in ("substitutions", "deletions", "insertions")] == [1, 0, 0]
     assert metrics["peak_rss_mb"] > 10 and 0 < metrics["word_probability"] <= 1
     assert metrics["cost_usd"] == 0 and metrics["pieces"] == 1
     assert "no_speech_prob" not in metrics, "PocketSphinx has none, and none is invented"

@@ -134,6 +134,7 @@ def test_bad_usage_is_exit_code_2(words: list[str]) -> None:
         (LadderError("It broke.", "Mend it."), 1, "Error: It broke.\n  → Mend it.\n"),
         (BadUsage("Not so."), 2, "Error: Not so.\n"),
         (KeyboardInterrupt(), 130, "\nStopped.\n"),
+        (KeyboardInterrupt("Stopped: 1 of 2."), 130, "\nStopped: 1 of 2.\n"),
     ],
 )
 def test_how_a_command_ends(error: BaseException, code: int, shown: str) -> None:
@@ -220,6 +221,53 @@ def test_progress_is_silent_where_nobody_looks() -> None:
     code = "from shared.progress import progress\nwith progress('x') as advance: advance(0.5)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+NO_STORE = {"MLFLOW_TRACKING_URI": "http://someone:secret@127.0.0.1:9"}  # the discard port
+
+
+@pytest.mark.parametrize("words", [["runs"], ["compare", "a", "b"]])
+def test_a_store_that_is_away_is_two_lines(words: list[str]) -> None:
+    done = ladder(*words, **NO_STORE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "Error: The MLflow store at http://someone@127.0.0.1:9 cannot be reached.\n"
+    )
+    assert len(done.stderr.splitlines()) == 2 and "MLFLOW_TRACKING_URI" in done.stderr
+
+
+def test_a_broken_database_is_two_lines(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 500)
+    done = ladder("runs", LADDER_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "mlflow.db cannot be used: file is not a database." in done.stderr.splitlines()[0]
+    assert "Move that file away" in done.stderr and len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("words", [["runs"], ["compare", "a", "b"], ["tour"], ["level1", "batch", "."]])
+def test_a_home_that_is_a_file_is_told(tmp_path: Path, words: list[str]) -> None:
+    file = tmp_path / "home"
+    file.write_text("")
+    (tmp_path / "a.wav").write_text("")
+    command = [*LADDER, *words]
+    env = os.environ | {"LADDER_HOME": str(file)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"Error: The home {file} cannot be written." in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_not_used_is_told(on_demand: str) -> None:
+    done = ladder("serve", "--port", "9")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"runs already at {on_demand}; port 9 was not used." in done.stderr
+
+
+def test_no_runs_of_a_level_promises_nothing_that_is_not_so() -> None:
+    from shared.runs import runs_table
+
+    assert "ladder tour" in runs_table([])
+    assert "ladder level1 --help" in runs_table([], 1)
+    assert "not built yet" in runs_table([], 6) and "tour" not in runs_table([], 6)
 
 
 def test_runs_and_compare_tell_what_is_recorded(home: Path) -> None:

@@ -87,3 +87,4 @@ def test_pulling_what_cannot_be_pulled_says_what_can(wrong: str) -> None:
     with pytest.raises(BadUsage) as caught:
         pull(wrong, lambda line: None)
     assert "whisper-tiny" in caught.value.fix
+    assert " is api" not in caught.value.message and " is embedded" not in caught.value.message

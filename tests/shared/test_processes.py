@@ -78,6 +78,15 @@ def test_a_file_is_replaced_and_folders_are_made(tmp_path: Path) -> None:
     assert [p.name for p in file.parent.iterdir()] == ["file.json"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes as POSIX has them")
+def test_a_file_honours_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        assert write_atomic(tmp_path / "file", "x").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
+
+
 def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path: Path) -> None:
     target = tmp_path / "folder"
     target.mkdir()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.testclient import TestClient
 
+from shared import __version__
 from shared.service.app import create_app
 
 schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(), headers={"Host": "127.0.0.1"})
@@ -29,6 +32,14 @@ def test_the_document_says_what_matters():
         assert "422" not in responses
         assert set(responses["200"]["content"]) >= {"application/json", "text/plain"}
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize("path", ["/", "/v1"])
+def test_the_address_itself_says_what_it_is(path: str):
+    shown = TestClient(create_app(), base_url="http://127.0.0.1:8321").get(path)
+    assert shown.status_code == 200 and shown.headers["content-type"].startswith("text/plain")
+    assert "curl -F file=@" in shown.text and "http://127.0.0.1:8321/v1/audio/transcriptions" in shown.text
+    assert "pocketsphinx" in shown.text and __version__ in shown.text
 
 
 def test_no_page_that_loads_from_elsewhere():

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -99,6 +100,25 @@ def test_a_tour_that_was_killed_is_not_running_any_more(three_levels: dict[int, 
     assert tour.stops()[0].state == "waiting"
     tour._save([tour.Stop(1, "Try 1", state="running", pid=os.getpid())])
     assert tour.stops()[0].state == "running"
+
+
+def test_a_visit_that_is_stopped_loses_no_earlier_result(
+    three_levels: dict[int, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tour.run(silent)
+
+    def stopped(say: object) -> tour.Outcome:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["try1.tour"], "tour", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tour.run(silent, again=True)
+    now = tour.stops()
+    assert (now[0], now[2]) == (before[0], before[2])
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    tour._save([replace(before[0], state="running", pid=dead.pid)])  # `kill -9` in the middle of it
+    assert tour.stops()[0] == before[0]
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", "null", '[{"number": 1}]', '[{"what": 1}]', "[1]"])
