@@ -65,13 +65,12 @@ def key_of(sound: Sound, options: Options) -> str:
     return hashlib.sha256(sound.data + repr(sorted(asdict(options).items())).encode()).hexdigest()
 
 
-def show(title: str, sound: Sound, options: Options, result: Result) -> DeltaGenerator:
+def show(sound: Sound, options: Options, result: Result) -> DeltaGenerator:
     """One result: numbers, the transcript to read and to hear, and everything behind it.
 
     Returns:
         the place where the link to its run belongs.
     """
-    st.subheader(ui.plain(title), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.engine_badge(result.engine, endpoint(result.provider))
         if result.engine == "pocketsphinx":
@@ -193,15 +192,15 @@ def answer(sound: Sound, chosen: list[Options]) -> None:
     if chosen[1:] == chosen[:1]:
         st.info("Both settings are the same. Change one of them to compare.")
         chosen = chosen[:1]
-    if chosen[1:]:
-        st.subheader(ui.plain(sound.name), anchor=False)
+    st.subheader(ui.plain(sound.name), anchor=False)
     shown = []
     for side, column, options in zip("AB", st.columns(len(chosen)), chosen, strict=False):
         with column:
+            if chosen[1:]:
+                st.markdown(f"**{side} · {ui.plain(view.in_words(options))}**")
             try:
                 result = ask(sound, options)
-                title = f"{side} · {view.in_words(options)}" if chosen[1:] else sound.name
-                shown.append((show(title, sound, options, result), options, result))
+                shown.append((show(sound, options, result), options, result))
             except LadderError as error:
                 ui.error_box(error)
     for link, options, result in shown:

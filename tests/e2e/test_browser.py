@@ -121,6 +121,21 @@ def test_a_text_named_wav_is_refused_in_a_sentence(open_page: Open, tmp_path: Pa
     assert page.get_by_test_id("stException").count() == 0
 
 
+def test_a_long_wait_tells_what_goes_on_and_survives_a_click(open_page: Open) -> None:
+    page = open_page("/level1-api")
+    choose(page, "The six steps of the ladder")
+    page.get_by_role("button", name="Transcribe").click()
+    told = page.get_by_text(re.compile(r"Listening to ladder\.ogg, 183 s of sound · \d+ s so far"))
+    told.wait_for()
+    first = told.inner_text()
+    page.wait_for_function("([e, text]) => e.innerText != text", arg=[told.element_handle(), first])
+    assert page.get_by_role("progressbar").count() == 0, "one piece: no share is known"
+    page.get_by_text("Side by side").click()
+    page.get_by_text(re.compile("what was chosen before")).wait_for()
+    page.get_by_role("link", name="Open this run in MLflow").wait_for(timeout=180_000)
+    assert "each step stands on the one below" in heard(page)
+
+
 def test_two_settings_stand_side_by_side(open_page: Open) -> None:
     page = open_page("/level1-api")
     choose(page, "The bridge is closed")

@@ -154,9 +154,9 @@ def test_two_settings_side_by_side_are_two_results_and_two_runs(page: AppTest) -
     transcribe(page)
     assert len(page.metric) == 6 and len(page.columns) >= 2
     on, off = (f"pocketsphinx, speech filter {state}, word times" for state in ("on", "off"))
-    assert headings(page) == ["bridge\\.webm", f"A · {on}", f"B · {off}"]
+    assert headings(page) == ["bridge\\.webm"]
     rows = [markdown.value for markdown in page.markdown]
-    assert f"**A · {on}**" in rows and f"**B · {off}**" in rows
+    assert rows.count(f"**A · {on}**") == rows.count(f"**B · {off}**") == 2, "the choice and the result"
     assert any("ladder models pull" in caption and "one engine" in caption for caption in captions(page))
     runs = [store.prepare_store().get_run(link.rsplit("/", 1)[1]) for link in links(page)]
     assert [run.data.params["vad"] for run in runs] == ["True", "False"]
