@@ -74,7 +74,7 @@ def told_plainly() -> Iterator[None]:
             told = f"{place} cannot be reached."
         else:
             reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
-            told = f"{place} cannot be used: {textwrap.shorten(reason, 120, placeholder=' …')}."
+            told = f"{place} cannot be used ({textwrap.shorten(reason, 120, placeholder=' …')})."
         if settings().mlflow_tracking_uri:
             fix = "Start that store, or remove MLFLOW_TRACKING_URI to use the ladder's own."
         else:

@@ -240,7 +240,7 @@ def test_a_broken_database_is_two_lines(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 500)
     done = ladder("runs", LADDER_HOME=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "mlflow.db cannot be used: file is not a database." in done.stderr.splitlines()[0]
+    assert "mlflow.db cannot be used (file is not a database)." in done.stderr.splitlines()[0]
     assert "Move that file away" in done.stderr and len(done.stderr.splitlines()) == 2
 
 
