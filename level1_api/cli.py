@@ -6,15 +6,15 @@ Results go to stdout, everything else to stderr; the link to the recorded run co
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from level1_api.files import prepare, reference_text, source, stems, write
 from shared.cli import example, json_option, say, say_run
 from shared.errors import BadUsage, LadderError
 from shared.models import Format
@@ -22,7 +22,6 @@ from shared.progress import progress, waiting
 from shared.tables import number, table
 
 RECORDING = "Recording the run in MLflow …"
-SUFFIX = {"text": "txt", "json": "json", "verbose_json": "json", "srt": "srt", "vtt": "vtt"}
 
 
 @click.group(epilog=example("ladder level1 transcribe sample:harbour", "ladder level1 score"))
@@ -92,11 +91,11 @@ def transcribe(
     wanted = files or ("sample:harbour",)
     if reference is not None and len(wanted) > 1:
         raise BadUsage("A reference belongs to one file.", "Give one file, or use: ladder level1 score DIR")
-    _prepare(out)
+    prepare(out)
     _say_where_words_are(options.words and not as_json, form)
     printed: list[dict[str, Any]] = []
     failures = 0
-    for name, stem in zip(wanted, _stems(wanted), strict=True):
+    for name, stem in zip(wanted, stems(wanted), strict=True):
         try:
             title = name if len(wanted) > 1 else ""
             result, score = _one(name, options, reference, show=not as_json and out is None, title=title)
@@ -108,7 +107,7 @@ def transcribe(
             printed.append({"file": name, "error": error.message, "fix": error.fix})
             continue
         if out is not None:
-            say(f"Wrote {_write(out, stem, result, _source(name)[0])}")
+            say(f"Wrote {write(out, stem, result, source(name)[0])}")
         with waiting(RECORDING):
             run = record(result, options, score, source="command")
         printed.append(_as_json(name, result, score, run))
@@ -126,8 +125,8 @@ def _one(name: str, options: Any, reference: str | None, show: bool, title: str)
     from level1_api.score import score
     from level1_api.transcribe import transcribe as work
 
-    path, said = _source(name)
-    said = _text(reference) if reference is not None else said
+    path, said = source(name)
+    said = reference_text(reference) if reference is not None else said
 
     heard: list[str] = []
 
@@ -174,9 +173,9 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
     files = find_audio(folder)
     if not files:
         raise LadderError(f"{folder} holds no audio or video file.", "Name a folder that does.")
-    _prepare(out)
+    prepare(out)
     _say_where_words_are(options.words, form)
-    stems = dict(zip(files, _stems([str(file) for file in files]), strict=True))
+    names = dict(zip(files, stems([str(file) for file in files]), strict=True))
     title = f"batch {folder.resolve().name}"
     with ExitStack() as after, recording(title, options, source="command") as recorded:
         with progress(f"Transcribing {len(files)} files") as advance:
@@ -184,7 +183,7 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
             def on_done(outcome: Outcome, done: int, total: int) -> None:
                 if outcome.result:
                     if out is not None:
-                        _write(out, stems[outcome.path], outcome.result, outcome.path)
+                        write(out, names[outcome.path], outcome.result, outcome.path)
                     recorded.add(outcome.result)
                 advance(done / total)
 
@@ -258,73 +257,9 @@ def samples(as_json: bool) -> None:
 # Small parts -----------------------------------------------------------------------------------------
 
 
-def _source(name: str) -> tuple[Path, str | None]:
-    """A file, or a sample clip with its words."""
-    from level1_api.samples import sample
-
-    if name.startswith("sample:"):
-        found = sample(name.removeprefix("sample:"))
-        return found.path, found.text
-    if "://" in name:
-        raise BadUsage(
-            f"{name} is an address, and addresses are not fetched.", "Download the file, then name that."
-        )
-    return Path(name), None
-
-
-def _prepare(out: Path | None) -> None:
-    """Make the folder for the results before the work, so that the work is not lost for want of it."""
-    if out is None:
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(out, os.W_OK) else "permission denied"
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-    if reason:
-        raise LadderError(f"The folder {out} cannot be written: {reason}.", "Choose another --out.")
-
-
 def _say_where_words_are(wanted: bool, form: Format) -> None:
     if wanted and form in ("text", "json"):
         say(f"The format {form} shows no word times: choose --format verbose_json.")
-
-
-def _text(reference: str) -> str:
-    """The reference itself, or what the file of that name holds."""
-    path = Path(reference)
-    try:
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise BadUsage(f"{reference} is no text file.", "Save it as plain text in UTF-8.") from None
-    except (OSError, ValueError):  # a long text is no file name
-        return reference
-    if path.suffix == ".txt":
-        raise BadUsage(f"There is no file {reference}.", "Check the name, or give the words themselves.")
-    return reference
-
-
-def _stems(names: Sequence[str]) -> list[str]:
-    """The name of each output file without its ending. No two are the same: talk.mp3 beside talk.wav."""
-    stems = [Path(name.removeprefix("sample:")).stem for name in names]
-    told = [Path(n).name if stems.count(s) > 1 else s for n, s in zip(names, stems, strict=True)]
-    return [t if told.count(t) == 1 else f"{t}-{told[: i + 1].count(t)}" for i, t in enumerate(told)]
-
-
-def _write(folder: Path, stem: str, result: Any, source: Path) -> Path:
-    """Write a transcript. Beside the sound, talk.txt may hold what was said: that is never overwritten."""
-    from shared.files import write_atomic
-
-    content = result.render().rstrip("\n") + "\n"
-    path = folder / f"{stem}.{SUFFIX[result.output]}"
-    if path.is_file() and path.parent.samefile(source.parent) and path.read_bytes() != content.encode():
-        path = folder / f"{stem}.transcript.{SUFFIX[result.output]}"
-    try:
-        return write_atomic(path, content)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise LadderError(f"{path} cannot be written: {reason}.", "Mend that, then type it again.") from None
 
 
 def _outcome_row(outcome: Any) -> tuple[object, ...]:

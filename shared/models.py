@@ -18,7 +18,7 @@ Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 WHISPER_FORMATS: tuple[Format, ...] = ("json", "text", "srt", "vtt", "verbose_json")
 UPLOAD_BYTES = 26_214_400  # 25 MiB, the limit of OpenAI's audio endpoints
 
-# OpenAI's own dates, from `openai/types/audio_model.py` of SDK 3.51 (read 2026-11-20).
+# OpenAI's own dates, from `openai/types/audio_model.py` of SDK 3.52 (read 2026-11-20).
 AUDIO_SHUTDOWN = date(2027, 2, 26)
 WARN_DAYS = 120
 
@@ -50,7 +50,7 @@ class Model:
     """
 
     id: str
-    kind: Literal["speech", "chat", "embedding"]
+    kind: Literal["speech", "voice", "chat", "embedding"]
     where: Literal["embedded", "pull", "api", "folder"]
     purpose: str
     source: str
@@ -98,8 +98,13 @@ def _whisper(size: str, size_mb: float) -> Model:
 CATALOGUE: tuple[Model, ...] = (
     Model(
         "pocketsphinx", "speech", "embedded", "US English speech, small and offline", "pocketsphinx",
-        "BSD-2-Clause", 30,
+        "BSD-2-Clause", 37, "model/en-us/en-us.lm.bin",
+        "db21d0642286677699e6dbc859d2e5395570222361999387ce60f6e1d01995d6",
         speech=replace(LOCAL_WHISPER, translates=False, prompts=False),
+    ),
+    Model(
+        "silero-vad", "voice", "embedded", "Where somebody speaks", "faster-whisper", "MIT", 1.2,
+        "assets/silero_vad_v6.onnx", "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2",
     ),
     _whisper("tiny.en", 75), _whisper("tiny", 75), _whisper("base", 145), _whisper("small", 480),
     _whisper("medium", 1500), _whisper("large-v3", 3100),
@@ -107,7 +112,7 @@ CATALOGUE: tuple[Model, ...] = (
         "whisper-1", "speech", "api", "The only OpenAI model with subtitles and word times", "OpenAI",
         "OpenAI terms", shutdown=AUDIO_SHUTDOWN,
         speech=SpeechSkills(WHISPER_FORMATS, word_times=True, translates=True, usd_per_minute=0.006),
-        note="price: OpenAI's published list price; the shutdown date: openai SDK 3.51, audio_model.py",
+        note="price: OpenAI's published list price; the shutdown date: openai SDK 3.52, audio_model.py",
     ),
     Model(
         "gpt-transcribe", "speech", "api", "OpenAI's current transcription model: text only", "OpenAI",

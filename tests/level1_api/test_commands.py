@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from service_fixtures import sample as clip
 from service_fixtures import wav
 
-from level1_api.cli import _stems
+from level1_api.files import stems
 from shared import runs
 from shared.cli import cli
 
@@ -158,9 +158,9 @@ def test_bad_usage_is_exit_code_2_with_a_sentence(words: tuple[str, ...]) -> Non
 
 
 def test_two_clips_of_one_name_become_two_files() -> None:
-    assert _stems(["a/talk.mp3", "b/talk.wav", "other.ogg"]) == ["talk.mp3", "talk.wav", "other"]
-    assert _stems(["a/talk.mp3", "b/talk.mp3"]) == ["talk.mp3-1", "talk.mp3-2"]
-    assert _stems(["sample:bridge"]) == ["bridge"]
+    assert stems(["a/talk.mp3", "b/talk.wav", "other.ogg"]) == ["talk.mp3", "talk.wav", "other"]
+    assert stems(["a/talk.mp3", "b/talk.mp3"]) == ["talk.mp3-1", "talk.mp3-2"]
+    assert stems(["sample:bridge"]) == ["bridge"]
 
 
 # batch -----------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,13 @@ from shared.settings import CLONE
 def test_embedded_models_are_present() -> None:
     embedded = [m for m in models.CATALOGUE if m.where == "embedded"]
     assert embedded and all(m.present for m in embedded)
+
+
+@pytest.mark.parametrize("model", [m for m in models.CATALOGUE if m.where == "embedded"], ids=lambda m: m.id)
+def test_embedded_weights_are_those_that_were_pinned(model: models.Model) -> None:
+    spec = find_spec(model.source.replace("-", "_"))
+    weights = Path(spec.origin).parent / model.file
+    assert sha256(weights.read_bytes()).hexdigest() == model.sha256
 
 
 def test_ids_are_unique() -> None:
