@@ -27,6 +27,7 @@ import numpy as np
 import psutil
 
 from level1_api.samples import sample, samples
+from shared.memory import peak_rss_mb
 from shared.tables import number, table
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def memory(minutes: list[float]) -> list[Row]:
                 [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, env=env
             )
             rows.append((f"{length:g} min of sound: client's peak", float(done.stdout.split()[0]), "MB"))
-            rows.append((f"{length:g} min of sound: service's peak", _peak_mb(process), "MB"))
+            rows.append((f"{length:g} min of sound: service's peak", peak_rss_mb(process.pid), "MB"))
     return rows
 
 
@@ -204,15 +205,6 @@ def _write_long(path: Path, minutes: float) -> None:
             frame.sample_rate, frame.pts = RATE, start
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-
-
-def _peak_mb(process: psutil.Process) -> float:
-    """The peak where the system keeps it (Linux), else what is used now."""
-    try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-    except OSError:
-        return process.memory_info().rss / 1e6
 
 
 @click.command()
