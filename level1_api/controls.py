@@ -38,8 +38,8 @@ def choose_sound() -> Sound | None:
     if kind == "Upload":
         file = st.file_uploader("Audio or video", type=sorted(SUFFIXES), key="upload")
         st.caption(
-            "A long file is cut at quiet places and sent in pieces. One that is too big for this page is not "
-            "for the terminal: `ladder level1 transcribe FILE`."
+            "A long file is cut at quiet places and sent in pieces. For one that is too big for this page, "
+            "type `ladder level1 transcribe FILE` in the terminal."
         )
     else:
         file = st.audio_input("Speak, then press stop", sample_rate=16000, key="record")
