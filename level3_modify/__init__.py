@@ -1,0 +1,11 @@
+"""Level 3, change an existing model: the encoder of level 2, made smaller and faster through public seams alone."""
+
+from shared.levels import Level
+
+LEVEL = Level(
+    number=3,
+    slug="level3-modify",
+    title="A real encoder, made slimmer",
+    question="What can I change in a model that I did not write, and what does each change cost?",
+    minutes=30,
+)

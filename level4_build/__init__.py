@@ -1,0 +1,11 @@
+"""Level 4, build and train a network: image segmentation with a U-Net from our own blocks."""
+
+from shared.levels import Level
+
+LEVEL = Level(
+    number=4,
+    slug="level4-build",
+    title="A network from blocks, and its trainer",
+    question="What is inside a network, and how do I know that its training went right?",
+    minutes=45,
+)

@@ -1,0 +1,88 @@
+"""How sources stand in a prompt, and how an answer cites them: plain text that every chat model can follow.
+
+A prompt carries each source in a tag of its own. The tag's name ends in a mark that is new for each request,
+so that no text inside a source can close it:
+
+    <source-3f9c id="S1">
+    A tide gate holds back the sea.
+    </source-3f9c>
+
+An answer is a line for each claim. Behind a claim stand its source and the exact words that it rests on. A
+claim that is itself a quote stands in quotation marks, and needs the source's id alone:
+
+    The gate keeps the sea out. [S1: "holds back the sea"]
+    "A tide gate holds back the sea." [S1]
+
+Inside a quote, a quotation mark is written \\" and a backslash \\\\. An answer that is not in the sources is the
+sentence ABSTAIN alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ABSTAIN = "The sources do not answer this."
+
+_SOURCE = re.compile(r'<(source(?:-\w+)?) id="([^"\n]+)">\n?(.*?)\n?</\1>', re.DOTALL)
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_CITED = re.compile(rf'\[([^\[\]:"\s]+):\s*{_QUOTED}\s*\]')
+_OWN_WORDS = re.compile(rf'{_QUOTED}\s*\[([^\[\]:"\s]+)\]')
+
+
+@dataclass(frozen=True)
+class Cited:
+    """One claim of an answer: what it says, the id of its source, and the words it rests on."""
+
+    text: str
+    source: str
+    quote: str
+
+
+def sources_block(sources: Iterable[tuple[str, str]], mark: str = "") -> str:
+    """Sources, each an id and its text, as they stand in a prompt."""
+    tag = f"source-{mark}" if mark else "source"
+    return "\n".join(f'<{tag} id="{name}">\n{text}\n</{tag}>' for name, text in sources)
+
+
+def sources_in(prompt: str) -> list[tuple[str, str]]:
+    """The sources of a prompt, each an id and its text, in order."""
+    return [(name, text) for _, name, text in _SOURCE.findall(prompt)]
+
+
+def quoted(quote: str, source: str) -> str:
+    """A claim that is itself a quote, as an answer spells it."""
+    return f'"{_escape(quote)}" [{source}]'
+
+
+def claims_in(answer: str) -> list[Cited]:
+    """The cited claims of an answer, in order. Lines without a citation are not claims."""
+    found: list[Cited] = []
+    for line in answer.splitlines():
+        rest = line.strip()
+        while rest:
+            own, cited = _OWN_WORDS.search(rest), _CITED.search(rest)
+            if own and (cited is None or own.start() < cited.start()):
+                quote = _unescape(own[1])
+                found.append(Cited(quote, own[2], quote))
+                rest = rest[own.end() :]
+            elif cited:
+                found.append(Cited(rest[: cited.start()].strip(), cited[1], _unescape(cited[2])))
+                rest = rest[cited.end() :]
+            else:
+                break
+    return found
+
+
+def abstains(answer: str) -> bool:
+    """Whether an answer says that the sources do not hold it."""
+    return answer.strip().strip('"').casefold().startswith(ABSTAIN.casefold().rstrip("."))
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
