@@ -1,4 +1,4 @@
-"""Level 2, design prompts and ground answers: questions over documents, answered with quotes that are proven."""
+"""Level 2, design prompts and ground answers: questions over documents, quotes that are proven."""
 
 from shared.levels import Level
 

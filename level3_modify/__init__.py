@@ -1,4 +1,4 @@
-"""Level 3, change an existing model: the encoder of level 2, made smaller and faster through public seams alone."""
+"""Level 3, change an existing model: the encoder of level 2, slimmed through public seams alone."""
 
 from shared.levels import Level
 

@@ -13,8 +13,8 @@ claim that is itself a quote stands in quotation marks, and needs the source's i
     The gate keeps the sea out. [S1: "holds back the sea"]
     "A tide gate holds back the sea." [S1]
 
-Inside a quote, a quotation mark is written \\" and a backslash \\\\. An answer that is not in the sources is the
-sentence ABSTAIN alone.
+Inside a quote, a quotation mark is written \\" and a backslash \\\\. An answer that is not in the sources is
+the sentence ABSTAIN alone.
 """
 
 from __future__ import annotations
