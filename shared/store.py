@@ -165,6 +165,11 @@ def run_url(experiment: str, run_id: str) -> str:
     return f"{ui_url()}/#/experiments/{experiment}/runs/{run_id}"
 
 
+def trace_url(experiment: str, trace_id: str) -> str:
+    """A deep link to one trace in the MLflow UI."""
+    return f"{ui_url()}/#/experiments/{experiment}/traces?selectedEvaluationId={trace_id}"
+
+
 def compare_url(experiments: list[str], run_ids: list[str]) -> str:
     """The MLflow UI's own page that compares runs."""
     from urllib.parse import quote

@@ -13,23 +13,22 @@ waits until everything is written. A store that cannot be reached is said once a
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared import store
-from shared.errors import LadderError
 from shared.memory import peak_rss_mb
 from shared.settings import CLONE
+from shared.traces import Span as Span
+from shared.traces import complain, write_trace
+from shared.traces import trace as trace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,21 +36,6 @@ if TYPE_CHECKING:
 PARAM_CHARS = 6000  # MLflow's limit for one parameter
 BATCH = 1000  # MLflow's limit for one call
 RETRY_S = 60  # how long a store that could not be reached is left alone
-
-
-@dataclass(frozen=True)
-class Span:
-    """One stage of a piece of work, for the trace: times in nanoseconds since the epoch.
-
-    Attributes:
-        inside: stages of this stage.
-    """
-
-    name: str
-    start_ns: int
-    end_ns: int
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    inside: tuple[Span, ...] = ()
 
 
 Task = Callable[["MlflowClient", str], object]
@@ -62,7 +46,6 @@ Item = Task | list[Number] | None  # what the writer is handed; None ends it
 class Run:
     """What is recorded of one run. Every method returns at once; the writer thread does the rest."""
 
-    _complained: ClassVar[bool] = False  # one warning a process is enough
     _given_up_until: ClassVar[float] = 0.0  # a store that is away is not asked again for every run
 
     def __init__(
@@ -73,12 +56,14 @@ class Run:
         tags: Mapping[str, Any],
         parent: Run | None = None,
         began: float | None = None,
+        resume: str | None = None,
     ) -> None:
         self.level, self.name = level, name
         self._params = {k: str(v)[:PARAM_CHARS] for k, v in params.items() if v is not None}
         self._tags = {k: str(v) for k, v in tags.items() if v is not None}
         self._parent = parent
         self._started = began or time.time()
+        self._resume = resume
         self._logged: set[str] = set()
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._created = threading.Event()
@@ -166,21 +151,11 @@ class Run:
 
     def trace(self, name: str, spans: Sequence[Span], inputs: Any = None, outputs: Any = None) -> None:
         """Keep the stages of the work as an MLflow trace that belongs to this run."""
-        if not spans:
-            return
-
-        def task(client: MlflowClient, run_id: str) -> None:
-            import mlflow
-
-            begin, end = min(s.start_ns for s in spans), max(s.end_ns for s in spans)
-            root = mlflow.start_span_no_context(
-                name, inputs=inputs, start_time_ns=begin, experiment_id=self._experiment,
-                metadata={"mlflow.sourceRun": run_id},
-            )  # fmt: skip
-            _add_spans(root, spans)
-            root.end(outputs=outputs, end_time_ns=end)
-
-        self._queue.put(task)
+        if spans:
+            told = partial(write_trace, name, spans, inputs=inputs, outputs=outputs)
+            self._queue.put(
+                lambda _, run_id: told(self._experiment or "", metadata={"mlflow.sourceRun": run_id})
+            )
 
     @contextmanager
     def child(
@@ -215,7 +190,7 @@ class Run:
             client = self._create()
         except Exception as error:
             Run._given_up_until = time.time() + RETRY_S
-            self._complain(error)
+            complain(self.name, error)
             return
         finally:
             self._created.set()
@@ -247,6 +222,8 @@ class Run:
             "ladder.level": self.level, "mlflow.user": store.owner(), "mlflow.source.name": "ladder",
             "mlflow.source.type": "LOCAL", **code_version(), **store.process_tags(), **self._tags,
         }  # fmt: skip
+        if self._resume is not None:
+            return self._reopen(client, self._resume, tags)
         if self._parent is not None and self._parent.id:
             tags["mlflow.parentRunId"] = self._parent.id
         info = client.create_run(
@@ -256,6 +233,14 @@ class Run:
         params = [Param(k, v) for k, v in self._params.items()]
         for first in range(0, len(params), 100):  # MLflow's limit for one call
             client.log_batch(info.run_id, params=params[first : first + 100])
+        return client
+
+    def _reopen(self, client: MlflowClient, run_id: str, tags: dict[str, str]) -> MlflowClient:
+        """Go on with a run that was ended or whose process died. Its settings stay as they were."""
+        client.update_run(run_id, status="RUNNING")
+        for key, value in tags.items():
+            client.set_tag(run_id, key, value)
+        self._id = run_id
         return client
 
     def _send(self, client: MlflowClient, numbers: list[Number]) -> None:
@@ -269,14 +254,7 @@ class Run:
         try:
             call()
         except Exception as error:
-            self._complain(error)
-
-    def _complain(self, error: Exception) -> None:
-        if not Run._complained:
-            Run._complained = True
-            first = error.message if isinstance(error, LadderError) else str(error).strip().partition("\n")[0]
-            reason = textwrap.shorten(first or type(error).__name__, 200, placeholder=" …")
-            print(f"Warning: the run {self.name!r} could not be recorded: {reason}", file=sys.stderr)
+            complain(self.name, error)
 
     def _finish(self, status: str, reason: str = "") -> None:
         automatic = {"wall_s": time.time() - self._started, "peak_rss_mb": peak_rss_mb()}
@@ -292,17 +270,6 @@ class Run:
         self._thread.join()
 
 
-def _add_spans(parent: Any, spans: Sequence[Span]) -> None:
-    import mlflow
-
-    for span in spans:
-        added = mlflow.start_span_no_context(
-            span.name, parent_span=parent, attributes=dict(span.attributes), start_time_ns=span.start_ns
-        )
-        _add_spans(added, span.inside)
-        added.end(end_time_ns=span.end_ns)
-
-
 @contextmanager
 def track(
     level: str,
@@ -311,6 +278,7 @@ def track(
     tags: Mapping[str, Any] | None = None,
     *,
     began: float | None = None,
+    resume: str | None = None,
 ) -> Iterator[Run]:
     """Record one run: something that one would compare with another.
 
@@ -320,10 +288,11 @@ def track(
         params: settings of the run; None values are left out.
         tags: for example engine, device, seed.
         began: when the work began, in seconds since the epoch; now, if it begins inside the block.
+        resume: the id of an earlier run to go on with, for work that can be interrupted.
 
     An exception marks the run FAILED with its reason (Ctrl-C: KILLED) and goes on up.
     """
-    with _recording(Run(level, name, params or {}, tags or {}, began=began)) as run:
+    with _recording(Run(level, name, params or {}, tags or {}, began=began, resume=resume)) as run:
         yield run
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from shared import runs, store
 from shared.errors import BadUsage
-from shared.tracking import Run, Span, track
+from shared.tracking import Run, Span, trace, track
 
 LEVEL = "level1-api"
 
@@ -209,3 +209,34 @@ def test_the_body_is_not_held_up_by_the_store() -> None:
         run.metrics(x=1.0)
         assert thread._thread is not None and thread._thread.is_alive()
     assert not thread._thread.is_alive(), "leaving the block waits until all is written"
+
+
+def test_a_single_turn_is_a_trace_of_its_own_with_a_link() -> None:
+    import mlflow
+
+    now = time.time_ns()
+    kept = trace(
+        "level2-prompting", "ask",
+        [Span("retrieve", now, now + 10**6, kind="RETRIEVER", inputs="q", outputs=["a"])],
+        inputs={"question": "q"}, outputs={"answer": "a"}, tags={"engine": "reader"},
+    )  # fmt: skip
+    assert kept
+    found = mlflow.get_trace(kept.id)
+    root, stage = found.data.spans
+    assert (root.inputs, root.outputs) == ({"question": "q"}, {"answer": "a"})
+    assert (stage.name, stage.span_type, stage.inputs, stage.outputs) == ("retrieve", "RETRIEVER", "q", ["a"])
+    assert found.info.tags["engine"] == "reader"
+    experiment = store.prepare_store().get_experiment_by_name("level2-prompting").experiment_id
+    assert kept.url.endswith(f"/#/experiments/{experiment}/traces?selectedEvaluationId={kept.id}")
+
+
+def test_a_run_that_was_ended_can_be_gone_on_with() -> None:
+    with track(LEVEL, "in two parts", {"model": "m"}) as first:
+        first.metrics(before=1)
+    with track(LEVEL, "in two parts", resume=first.id) as second:
+        assert store.prepare_store().get_run(second.id).info.status == "RUNNING"
+        second.metrics(after=2)
+    kept = store.prepare_store().get_run(first.id)
+    assert second.id == first.id and kept.info.status == "FINISHED"
+    assert (kept.data.metrics["before"], kept.data.metrics["after"]) == (1, 2)
+    assert kept.data.params == {"model": "m"}
