@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from shared import store
-from shared.levels import RUNGS, levels
+from shared.levels import RUNGS, Level, levels
 from shared.processes import mlflow_ui
 from shared.servers import running
 from shared.settings import CLONE, settings
@@ -34,39 +34,44 @@ PICTURE = """<style>
 [class*="st-key-rung"] {
     border: solid rgba(179, 84, 30, .35); border-width: 0 0 6px; padding: .3rem 1rem .5rem;
 }
-[class*="st-key-live"] { background: rgba(179, 84, 30, .12); border-radius: 6px; padding: .6rem .8rem; }
+[class*="st-key-live"] { background: rgba(179, 84, 30, .12); border-radius: 6px; padding: .5rem .8rem; }
 [class*="st-key-live"] [data-testid="stPageLink"] p { font-size: 1.2rem; text-decoration: underline; }
 </style>"""
 
 
 @st.fragment(run_every=2)
 def ladder() -> None:
-    """Six rungs, the top one first; those that stand link to their page and to their run."""
-    here = {stop.number: stop for stop in stops()}
-    linked = ui_answers()
+    """Six rungs, the top one first, each with the way to its page and to what its tour found."""
+    here, linked = stops(), ui_answers()
     st.html(PICTURE)
     with st.container(key="ladder"):
-        for number in sorted(RUNGS, reverse=True):
-            with st.container(key=f"rung{number}"):
-                _rung(number, here.get(number), linked)
+        for level, stop in reversed(list(zip(levels(), here, strict=True))):
+            with st.container(key=f"rung{level.number}"):
+                _rung(level, stop, linked)
     with st.container(horizontal=True, vertical_alignment="center"):
-        _all_runs(here.values(), linked)
+        _all_runs(here, linked)
         st.caption("In the terminal: `ladder tour` runs what has not run yet, `ladder runs` lists the runs.")
 
 
-def _rung(number: int, stop: Stop | None, linked: bool) -> None:
-    if stop is None:
-        st.markdown(f":gray[{number} · {RUNGS[number]} · not built yet]")
-        return
-    with st.container(key=f"live{number}", horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            PAGES[number], label=f"**{number} · {RUNGS[number]}**", icon=":material/arrow_forward:",
-            icon_position="right", width="content",
-        )  # fmt: skip
-        words, colour = STATES[stop.state]
-        st.badge(words, color=colour)  # type: ignore[arg-type]
-        if stop.result:
-            st.text(stop.result, width="stretch")
+def _rung(level: Level, stop: Stop, linked: bool) -> None:
+    with st.container(key=f"live{level.number}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(
+                PAGES[level.number], label=f"**{level.number} · {RUNGS[level.number]}**",
+                icon=":material/arrow_forward:", icon_position="right", width="content",
+            )  # fmt: skip
+            words, colour = STATES[stop.state]
+            st.badge(words, color=colour)  # type: ignore[arg-type]
+        st.markdown(f"{level.title}. *{level.question}*")
+        if stop.result or stop.url:
+            _found(stop, linked)
+
+
+def _found(stop: Stop, linked: bool) -> None:
+    """What the tour found on this rung, how long it took, and the run that measured it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        took = f" ({stop.seconds:.0f} s)" if stop.seconds is not None and stop.state == "done" else ""
+        st.text(stop.result + took, width="stretch")
         if stop.url:
             st.link_button("Run", stop.url, icon=":material/query_stats:", disabled=not linked)
 

@@ -140,13 +140,11 @@ def tour_table(found: list[Stop]) -> str:
 
 def where_you_stand() -> str:
     """The ladder as text, top rung first, and what to do next."""
-    here = {stop.number: stop for stop in stops()}
+    here = stops()
     lines = []
-    for number, rung in sorted(RUNGS.items(), reverse=True):
-        stop = here.get(number)
-        told = stop.result.partition("\n")[0] or "not run yet" if stop else ""
-        note = f"{MARK[stop.state]} {told}" if stop else "not built yet"
-        lines.append(f"  ├─ {number} ─┤ {rung:<32} {note}")
-    waiting = next((stop for stop in here.values() if stop.state != "done"), None)
-    following = "ladder up --tour" if waiting else f"ladder level{max(here)} --help"
+    for stop in reversed(here):
+        told = stop.result.partition("\n")[0] or "not run yet"
+        lines.append(f"  ├─ {stop.number} ─┤ {RUNGS[stop.number]:<32} {MARK[stop.state]} {told}")
+    waiting = any(stop.state != "done" for stop in here)
+    following = "ladder up --tour" if waiting else "ladder up (six pages, each with its lesson)"
     return "\n".join([*lines, "", f"Next: {following}"])

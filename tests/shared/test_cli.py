@@ -267,7 +267,6 @@ def test_no_runs_of_a_level_promises_nothing_that_is_not_so() -> None:
 
     assert "ladder tour" in runs_table([])
     assert "ladder level1 --help" in runs_table([], 1)
-    assert "not built yet" in runs_table([], 6) and "tour" not in runs_table([], 6)
 
 
 def test_runs_and_compare_tell_what_is_recorded(home: Path) -> None:

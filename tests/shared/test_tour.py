@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
-from shared import tour
+from shared import runs, tour
 from shared.cli import cli
 from shared.errors import LadderError
-from shared.levels import RUNGS, Level
+from shared.levels import Level, levels
 from shared.settings import CLONE
 
 
@@ -152,27 +152,35 @@ def test_where_you_stand(three_levels: dict[int, list[str]]) -> None:
     tour.run(silent)
     shown = tour.where_you_stand()
     lines = shown.splitlines()
-    assert "✗ The model is not here." in lines[4] and "✓ found 1" in lines[5]
+    assert "✗ The model is not here." in lines[1] and "✓ found 1" in lines[2]
     assert "pull it" not in shown, "one line a rung"
 
 
 def test_the_real_tour_of_the_real_command(on_demand: str, home: Path) -> None:
-    """Twice: the second time everything has run before."""
+    """All six levels, really. The second time everything has run before."""
     command = [sys.executable, "-m", "shared.cli", "tour", "--json"]
-    first, again = (subprocess.run(command, capture_output=True, text=True, timeout=200) for _ in range(2))
+    first, again = (subprocess.run(command, capture_output=True, text=True, timeout=280) for _ in range(2))
     assert (first.returncode, again.returncode) == (0, 0), first.stderr
-    (stop,) = json.loads(first.stdout)
-    assert stop["state"] == "done" and stop["url"].endswith(stop["run_id"])
-    assert json.loads(again.stdout) == [stop] == json.loads((home / "tour.json").read_text())
-    assert "has run before" in again.stderr
+    stops = json.loads(first.stdout)
+    assert [stop["number"] for stop in stops] == [1, 2, 3, 4, 5, 6]
+    for stop in stops:
+        assert stop["state"] == "done" and stop["result"] and stop["url"].endswith(stop["run_id"])
+    assert json.loads(again.stdout) == stops == json.loads((home / "tour.json").read_text())
+    assert again.stderr.count("has run before") == 6
+
+    kept = {run["run_id"]: run for run in runs.last_runs(limit=500)}
+    told = [kept[stop["run_id"]] for stop in stops]
+    assert [run["level"].partition("-")[0] for run in told] == [f"level{n}" for n in range(1, 7)]
+    assert all(run["status"] == "FINISHED" and run["metrics"] for run in told)
 
     hub = AppTest.from_file(str(CLONE / "shared" / "hub.py"), default_timeout=60).run()
     assert not hub.exception
     shown = "\n".join(element.value for element in hub.markdown)
-    assert all(RUNGS[number] in shown for number in range(2, 7)) and shown.count("not built yet") == 5
-    assert "✓ done" in shown and stop["result"] in [text.value for text in hub.text]
+    assert all(level.title in shown and level.question in shown for level in levels())
+    assert shown.count("✓ done") == 6
+    results = "\n".join(text.value for text in hub.text)
     links = [element.proto.url for element in hub.get("link_button")]
-    assert stop["url"] in links
+    assert all(stop["result"] in results and stop["url"] in links for stop in stops)
 
 
 def test_hostile_results_are_plain_text_in_the_hub(home: Path) -> None:
