@@ -17,34 +17,21 @@ import tomllib
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
-from shared import clients, models, processes, servers
+from shared import clients, doctor_models, processes, servers
+from shared.doctor_models import REINSTALL, Fact
 from shared.errors import BadUsage
 from shared.files import write_atomic
 from shared.settings import CLONE, QUIET, settings
 
-Status = Literal["OK", "WARN", "FAIL"]
 SEVEN = ("openai", "transformers", "torch", "langchain", "chromadb", "streamlit", "mlflow")
 DISK_GB = 2.0  # below this a pulled model or a longer training may not fit
-REINSTALL = "make env"
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One line of the check-up. `fix` is the command or setting that mends a WARN or a FAIL."""
-
-    name: str
-    status: Status
-    message: str
-    fix: str = ""
 
 
 def check() -> list[Fact]:
@@ -240,81 +227,6 @@ def server(name: str, command: str, program: Callable[[], servers.Program]) -> F
     return Fact(name, "OK", f"not running; {command} starts it")
 
 
-# Speech ------------------------------------------------------------------------------------------------
-
-
-def sphinx() -> Fact:
-    """The embedded recogniser loads with its model."""
-    from pocketsphinx import Decoder
-
-    Decoder(loglevel="FATAL")
-    return Fact("pocketsphinx", "OK", f"{version('pocketsphinx')} with US English: embedded, loads")
-
-
-def decoding() -> Fact:
-    """Sound is read by PyAV, which carries its own FFmpeg; pauses are found by the Silero model."""
-    import av
-
-    lost = {"aac", "flac", "mp3", "opus", "pcm_s16le", "vorbis"} - av.codecs_available
-    if lost:
-        return Fact(
-            "audio", "FAIL", f"PyAV {av.__version__} cannot decode {', '.join(sorted(lost))}", REINSTALL
-        )
-    package = find_spec("faster_whisper")
-    folder = Path(package.origin).parent / "assets" if package and package.origin else None
-    if folder is None or not any(folder.glob("silero_vad*.onnx")):
-        return Fact("audio", "FAIL", "faster-whisper came without its Silero voice detector", REINSTALL)
-    return Fact(
-        "audio", "OK", f"PyAV {av.__version__} decodes it (no ffmpeg needed), Silero finds the speech in it"
-    )
-
-
-def whisper() -> Fact:
-    """Which Whisper models are here; none is needed."""
-    speech = [m for m in models.catalogue() if m.kind == "speech"]
-    broken = [m.source for m in speech if m.where == "folder" and not m.present]
-    if broken:
-        fix = "Name folders that ct2-transformers-converter has made, or unset LADDER_WHISPER_FOLDERS"
-        return Fact("whisper", "FAIL", f"no CTranslate2 model in {', '.join(broken)}", fix)
-    here = [m.id for m in speech if m.where in ("pull", "folder") and m.present]
-    said = ", ".join(here) or "none here, none needed; `ladder models pull whisper-base` brings one"
-    return Fact("whisper", "OK", said)
-
-
-def speech_model() -> Fact:
-    """The model that is used when none is named."""
-    chosen = models.default_speech_model(settings().provider)
-    model = models.find(chosen)
-    if settings().provider == "local" and (model is None or model.where == "api" or not model.present):
-        known = model is not None and model.where == "pull"
-        fix = (
-            f"ladder models pull {chosen}"
-            if known
-            else "Set LADDER_SPEECH_MODEL to a name of `ladder models`"
-        )
-        return Fact("speech model", "FAIL", f"{chosen} is not on this machine", fix)
-    return Fact("speech model", "OK", f"{chosen}{'' if settings().speech_model else ', by default'}")
-
-
-def shutdowns() -> Fact:
-    """Models of an API that end within 120 days, or have ended."""
-    ending: dict[str, list[str]] = {}
-    for model in models.catalogue():
-        days = model.days_left()
-        if days is not None and days < models.WARN_DAYS:
-            ending.setdefault(f"{model.shutdown}, in {days} days", []).append(model.id)
-    if not ending:
-        return Fact("shutdowns", "OK", f"no known model ends within {models.WARN_DAYS} days")
-    said = "; ".join(f"{', '.join(ids)} on {when}" for when, ids in ending.items())
-    fix = (
-        f"With OpenAI use {models.default_speech_model('openai')} (text only);"
-        " for subtitles and word times stay with LADDER_PROVIDER=local"
-    )
-    if settings().provider == "local":
-        return Fact("shutdowns", "OK", f"nothing that you use; at OpenAI these end: {said}")
-    return Fact("shutdowns", "WARN", f"these end: {said}", fix)
-
-
 # Tools that are used where they are there --------------------------------------------------------------
 
 
@@ -337,11 +249,12 @@ CHECKS: dict[str, Callable[[], Fact]] = {
     "telemetry": telemetry,
     "store": tracking_store,
     "provider": provider,
-    "pocketsphinx": sphinx,
-    "audio": decoding,
-    "whisper": whisper,
-    "speech model": speech_model,
-    "shutdowns": shutdowns,
+    "pocketsphinx": doctor_models.sphinx,
+    "audio": doctor_models.decoding,
+    "encoder": doctor_models.encoder,
+    "whisper": doctor_models.whisper,
+    "speech model": doctor_models.speech_model,
+    "shutdowns": doctor_models.shutdowns,
     "service": partial(server, "service", "`ladder serve`, or the first request,", servers.service),
     "MLflow UI": partial(server, "MLflow UI", "`ladder ui`", processes.mlflow_ui),
     "pages": partial(server, "pages", "`ladder up`", processes.hub),

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -173,3 +174,10 @@ def test_cuda_without_a_gpu_fails(own_home: Path, monkeypatch: pytest.MonkeyPatc
     assert facts()["device"].fix == "Set LADDER_DEVICE=auto"
     monkeypatch.setenv("LADDER_DEVICE", "auto")
     assert facts()["device"].message.startswith("cpu, because torch")
+
+
+def test_an_encoder_with_other_weights_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = replace(models.find("all-minilm-l6-v2"), sha256="0" * 64)
+    monkeypatch.setattr(models, "find", lambda name: changed)
+    fact = doctor.CHECKS["encoder"]()
+    assert fact.status == "FAIL" and "not those that are pinned" in fact.message and fact.fix == "make env"
