@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - as everywhere
 from torch import Tensor, nn
 
 GROUPS = 8  # channels are normalised in so many groups, or in as many as divide them

@@ -1,4 +1,4 @@
-"""A checkpoint: all that a training needs to go on as if it had never stopped, in one file, whole or not there."""
+"""A checkpoint: all that a training needs to go on as if it had never stopped, in one file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOLDS = {"config", "network", "step", "model", "optimizer", "random", "losses", 
 
 
 def save(path: Path, state: Mapping[str, Any]) -> Path:
-    """Write the state: to a file beside it, to the disk, then to its name. A kill leaves the old one whole."""
+    """Write the state: to a file beside it, to the disk, then to its name. A kill leaves the old whole."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     try:

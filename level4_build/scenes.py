@@ -1,10 +1,10 @@
-"""The data: scenes of overlapping shapes, drawn by a rule, so that there is no end of them and the truth is known.
+"""The data: scenes of overlapping shapes, drawn by a rule: there is no end of them, and the truth is known.
 
     scenes = Scenes("train", count=512)
     image, mask = scenes[0]  # (3, 64, 64) float32 from 0 to 1, (64, 64) int64
 
-What makes it hard is what makes photographs hard: colour says nothing about the class, shapes hide each other,
-light falls off, surfaces have stripes, the sensor is noisy, and some classes are rare.
+What makes it hard is what makes photographs hard: colour says nothing about the class, shapes hide each
+other, light falls off, surfaces have stripes, the sensor is noisy, and some classes are rare.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def scene(seed: int, split: Split, index: int, size: int = 64) -> Scene:
 
 
 class Scenes(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
-    """Scenes of one split, each drawn when it is asked for: the image (3, H, W) in 0..1 and its mask (H, W)."""
+    """Scenes of one split, each drawn when asked for: the image (3, H, W) in 0..1 and its mask (H, W)."""
 
     def __init__(self, split: Split, count: int, size: int = 64, seed: int = 0) -> None:
         if split not in SPLITS:

@@ -61,7 +61,7 @@ class SegmentationScore:
         self.confusion += torch.bincount(truth * n + guess, minlength=n * n).view(n, n).cpu()
 
     def iou(self) -> dict[str, float | None]:
-        """For each class the pixels in both truth and prediction, divided by those in either; None if none."""
+        """For each class the pixels in both truth and prediction, divided by those in either; None if 0."""
         both = self.confusion.diag()
         either = self.confusion.sum(0) + self.confusion.sum(1) - both
         return {

@@ -3,9 +3,9 @@
     fit = fit(TrainConfig(steps=300), checkpoint=Path("checkpoint.pt"))
     fit.macro_iou, fit.iou
 
-Nothing in it depends on when it was stopped: the learning rate is a function of the step, the batch a function
-of the seed and the step, and the rest is in the checkpoint. So a training that is killed and resumed ends with
-the very bits of one that ran through (on the same machine, with as many threads).
+Nothing in it depends on when it was stopped: the learning rate is a function of the step, the batch a
+function of the seed and the step, and the rest is in the checkpoint. So a training that is killed and resumed
+ends with the very bits of one that ran through (on the same machine, with as many threads).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - as everywhere
 from torch import Tensor, nn
 
 from level4_build import checkpoint as files
@@ -152,7 +152,10 @@ def new_model(config: TrainConfig) -> UNet:
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """The rate of a step (from 0): a line up, then half a cosine down (Loshchilov, arXiv 1608.03983, eq. 5)."""
+    """The rate of a step (from 0): a line up, then half a cosine down to 0.
+
+    Loshchilov and Hutter, arXiv 1608.03983, equation 5, without restarts.
+    """
     if step < config.warmup:
         return config.lr * (step + 1) / config.warmup
     share = (step - config.warmup) / max(config.steps - config.warmup, 1)

@@ -10,6 +10,7 @@ up it gets its size back, and the skips bring back the sharp edges.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -55,7 +56,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config = config or UNetConfig()
         widths = config.widths
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.stem = ConvBlock(3, widths[0])
         self.downs = nn.ModuleList(Down(fine, coarse) for fine, coarse in pairs)
         self.transformer = nn.ModuleList(
