@@ -73,8 +73,8 @@ def _with_weights_of(linear: nn.Linear, norm: Norm | None) -> BitLinear:
 def _check_calls_it(owner: nn.Module, name: str) -> None:
     if isinstance(owner, nn.TransformerEncoderLayer):
         raise BadUsage(
-            f"{name} belongs to torch's TransformerEncoderLayer, which in evaluation takes the layer's weights "
-            "without calling the layer.",
+            f"{name} belongs to torch's TransformerEncoderLayer, which in evaluation takes the weights of "
+            "its layers without calling them.",
             f"Leave it alone with skip=({name!r},), or use a block that calls its layers.",
         )
 
