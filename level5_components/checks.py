@@ -5,19 +5,20 @@ Each looks at what the layer does and never at how, so that anybody's layer can 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from level5_components import reference
-from level5_components.verify import Check, Trial, check_into
+from level5_components.verify import Checks, Trial
 
-LINEAR: list[Check] = []
-check = check_into(LINEAR)
+LINEAR = Checks()
 SIZES = ((1, 1), (3, 5), (16, 8), (59, 33))  # in, out: the odd ones are meant
 
 
-@check(
+@LINEAR.add(
     "ternary weights",
     "The layer multiplies by other weights than -1, 0 and 1 times their mean absolute value. "
     "round(W / γ) clipped to ±1 gives three levels; the sign alone gives two.",
@@ -29,7 +30,7 @@ def ternary_weights(trial: Trial) -> float:
     return distance(weights_seen(layer), torch.tensor(levels) * gamma)
 
 
-@check(
+@LINEAR.add(
     "scale of each token",
     "The size of one token changes how another is rounded. "
     "Take the largest value of each token, not of the whole batch.",
@@ -41,7 +42,7 @@ def per_token(trial: Trial) -> float:
     return distance(layer(louder)[0], layer(x)[0])
 
 
-@check(
+@LINEAR.add(
     "root mean square 1",
     "The norm does not bring its input to root mean square 1. "
     "Divide by sqrt(mean(x²)); a factor of d^-0.5 too many makes the output d times too small.",
@@ -54,7 +55,7 @@ def rms_scale(trial: Trial) -> float:
     return abs(with_norm(x).norm().item() / wanted.norm().item() - 1)
 
 
-@check("bias", "The bias is there and changes nothing: add it to the output.", tolerance=1e-6)
+@LINEAR.add("bias", "The bias is there and changes nothing: add it to the output.", tolerance=1e-6)
 def bias_honoured(trial: Trial) -> float:
     layer, without = same_weights(
         trial.layer(32, 16, bias=True, norm=None), trial.layer(32, 16, bias=False, norm=None)
@@ -66,7 +67,7 @@ def bias_honoured(trial: Trial) -> float:
     return distance(layer(x) - without(x), bias.expand(4, 16))
 
 
-@check(
+@LINEAR.add(
     "formula",
     "The output is not γ W~ · Quant(RMSNorm(x)) + b, as counted one number at a time in float64.",
     tolerance=1e-5,
@@ -83,7 +84,7 @@ def formula(trial: Trial) -> float:
     return torch.tensor(errors).max().item()  # NaN counts as the largest
 
 
-@check(
+@LINEAR.add(
     "gradient of the weights",
     "The weights do not get the gradient of a plain linear layer that is fed with the rounded input. "
     "Pass it straight through the rounding: rounded.detach() + (w - w.detach()).",
@@ -96,7 +97,7 @@ def gradient_of_weights(trial: Trial) -> float:
     return distance(gradient(layer.weight), g.double().T @ torch.tensor(rounded, dtype=torch.float64))
 
 
-@check(
+@LINEAR.add(
     "gradient of the input",
     "The input does not get the gradient of a plain linear layer with the ternary weights. "
     "Pass it straight through the rounding of the input too.",
@@ -110,7 +111,7 @@ def gradient_of_input(trial: Trial) -> float:
     return distance(gradient(x), g.double() @ (torch.tensor(levels).double() * gamma))
 
 
-@check(
+@LINEAR.add(
     "gradcheck without rounding",
     "With quantise_input and quantise_weight replaced by functions that change nothing, the gradient is not "
     "that of the function which is computed. Look for a detach() at a wrong place.",
@@ -127,7 +128,7 @@ def gradient_without_rounding(trial: Trial) -> float:
     return float(not agrees)
 
 
-@check(
+@LINEAR.add(
     "finite at zero",
     "An input or a weight matrix of zeros gives NaN or infinity. Keep each divisor above a small ε.",
     tolerance=0.0,
@@ -144,7 +145,7 @@ def finite_at_zero(trial: Trial) -> float:
     return float(wrong)
 
 
-@check(
+@LINEAR.add(
     "same levels under autocast",
     "Under autocast weights round to other levels than in float32. Quantise in float32, then multiply.",
     tolerance=0.0,
@@ -156,7 +157,7 @@ def levels_under_autocast(trial: Trial) -> float:
     return float((under.float().sign() != weights_seen(layer).sign()).sum())
 
 
-@check(
+@LINEAR.add(
     "drop-in",
     "It cannot stand where nn.Linear stood: parameters need its names, and any leading dimensions must pass.",
     tolerance=0.0,
@@ -168,7 +169,7 @@ def drop_in(trial: Trial) -> float:
     return float(sum(layer(torch.zeros(shape)).shape != (*shape[:-1], 7) for shape in shapes))
 
 
-@check(
+@LINEAR.add(
     "safetensors round trip",
     "A layer that is saved and loaded gives another output: keep all it needs as parameters or buffers.",
     tolerance=0.0,
@@ -180,7 +181,7 @@ def round_trip(trial: Trial) -> float:
     return distance(again(x), layer(x))
 
 
-@check(
+@LINEAR.add(
     "no unused parameter",
     "A parameter gets no gradient: it is allocated and never used, which also stops distributed training.",
     tolerance=0.0,
@@ -191,7 +192,7 @@ def no_unused_parameter(trial: Trial) -> float:
     return float(sum(not gradient(p).any() for p in layer.parameters()))
 
 
-@check(
+@LINEAR.add(
     "a step lowers the loss",
     "One step of gradient descent leaves the loss where it was or raises it (the number is after / before).",
     tolerance=0.99,
@@ -208,7 +209,7 @@ def a_step_lowers_the_loss(trial: Trial) -> float:
 # Small parts -----------------------------------------------------------------------------------------
 
 
-def weights_seen(layer: nn.Module) -> Tensor:
+def weights_seen(layer: Any) -> Tensor:
     """(out, in): what a layer without norm and bias multiplies by, seen from outside.
 
     A token that is 1 at one place and 0 elsewhere survives rounding as it is.
@@ -229,7 +230,7 @@ def gradient(tensor: Tensor) -> Tensor:
     return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
 
 
-def same_weights(layer: nn.Module, other: nn.Module) -> tuple[nn.Module, nn.Module]:
+def same_weights(layer: Any, other: Any) -> tuple[Any, Any]:
     """Both, the second with the weights of the first."""
     with torch.no_grad():
         other.weight.copy_(layer.weight)

@@ -78,17 +78,15 @@ class Finding:
 Measure = Callable[[Trial], float]
 
 
-def check_into(checks: list[Check]) -> Callable[[str, str, float], Callable[[Measure], Measure]]:
-    """A decorator that puts a function into a table of checks, with its name, sentence and tolerance."""
+class Checks(list[Check]):
+    """A table of checks; `@CHECKS.add(name, sentence, tolerance)` puts a function into it."""
 
-    def check(name: str, sentence: str, tolerance: float) -> Callable[[Measure], Measure]:
-        def add(measure: Measure) -> Measure:
-            checks.append(Check(name, sentence, tolerance, measure))
+    def add(self, name: str, sentence: str, tolerance: float) -> Callable[[Measure], Measure]:
+        def put(measure: Measure) -> Measure:
+            self.append(Check(name, sentence, tolerance, measure))
             return measure
 
-        return add
-
-    return check
+        return put
 
 
 def verify(make: Make, checks: Sequence[Check], seed: int = 0) -> list[Finding]:

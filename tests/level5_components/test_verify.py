@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 from level5_components.bitlinear import BitLinear
 from level5_components.checks import LINEAR
 from level5_components.quantise import absmean_ternary, fake_int8, fake_ternary, straight_through
-from level5_components.verify import Check, Finding, Trial, check_into, verify, verify_table
+from level5_components.verify import Check, Checks, Finding, Trial, verify, verify_table
 
 
 def failures(make: Callable[..., Any]) -> dict[str, Finding]:
@@ -186,9 +186,9 @@ def test_what_a_layer_raises_is_part_of_its_sentence() -> None:
 
 def test_a_trial_draws_the_same_from_the_same_seed_and_leaves_torchs_own_alone() -> None:
     drawn: list[list[Tensor]] = []
-    checks: list[Check] = []
+    checks = Checks()
 
-    @check_into(checks)("keeps", "It does not.", 0.0)
+    @checks.add("keeps", "It does not.", 0.0)
     def keep(trial: Trial) -> float:
         drawn.append([trial.layer(4, 3).weight.detach(), trial.randn(2)])
         return 0.0
