@@ -1,0 +1,170 @@
+"""The commands of level 2: `ladder level2 index|ask|evaluate`.
+
+Results go to stdout, everything else to stderr; the link to what was recorded comes last.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shared.cli import example, json_option, say, say_run
+from shared.errors import LadderError
+from shared.progress import progress, waiting
+from shared.tables import number, table
+
+RECORDING = "Recording in MLflow …"
+provider_option = click.option(
+    "--provider", type=click.Choice(["local", "openai"]), help="Default: local, or LADDER_PROVIDER."
+)
+
+
+@click.group(epilog=example("ladder level2 ask", "ladder level2 index notes", "ladder level2 evaluate"))
+def cli() -> None:
+    """Questions over documents: answers with quotes that are proven, or a plain no."""
+
+
+@cli.command(
+    epilog=example("ladder level2 index notes report.md", "ladder level2 index", "ladder level2 ask")
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@provider_option
+@json_option
+def index(paths: tuple[Path, ...], provider: str | None, as_json: bool) -> None:
+    """Index Markdown and text files or folders, in place of what was indexed before.
+
+    PATHS are by default the ten articles that come with this level.
+    """
+    from level2_prompting.corpus import FOLDER
+    from level2_prompting.documents import read
+    from level2_prompting.library import own
+    from level2_prompting.record import record_index
+
+    began = time.monotonic()
+    documents, skipped = read(paths or (FOLDER,))
+    for file in skipped:
+        say(file.reason)
+    if not documents:
+        raise LadderError(
+            "Nothing of this can be indexed.", "Name Markdown or text files, or a folder of them."
+        )
+    with progress(f"Indexing {len(documents)} documents") as advance:
+        manifest = own(provider).build(documents, on_progress=advance)
+    wall_s = time.monotonic() - began
+    told = {
+        "documents": list(manifest.documents), "chunks": manifest.chunks, "model": manifest.model,
+        "skipped": [file.reason for file in skipped], "wall_s": round(wall_s, 3),
+    }  # fmt: skip
+    if not as_json:
+        click.echo(
+            f"{len(documents)} documents in {manifest.chunks} passages, with {manifest.model}, {wall_s:.1f} s"
+        )
+    with waiting(RECORDING):
+        run = record_index(manifest, documents, skipped, wall_s, source="command")
+    if as_json:
+        click.echo(json.dumps({**told, "run_id": run.id, "url": run.url}, indent=2, ensure_ascii=False))
+    else:
+        say_run(run.url)
+    sys.exit(1 if skipped else 0)
+
+
+@cli.command(
+    epilog=example(
+        'ladder level2 ask "Does doubling a vector change its score?"',
+        'ladder level2 ask "What does a GPU cost?" --json',
+    )
+)
+@click.argument("question", default="What does BM25 do with a rare word?")
+@click.option("-k", default=4, show_default=True, type=click.IntRange(1, 20), help="Passages to read.")
+@provider_option
+@json_option
+def ask(question: str, k: int, provider: str | None, as_json: bool) -> None:
+    """Answer a QUESTION from the indexed documents, each claim with its proven quote.
+
+    If nothing was indexed yet, the ten articles of this level are asked.
+    """
+    from level2_prompting.ask import ask as work
+    from level2_prompting.library import current
+    from level2_prompting.record import record_answer
+
+    with waiting("Opening the index …"):
+        found = current(say)
+    on_delta = (lambda text: None) if as_json else (lambda text: click.echo(text, nl=False))
+    answer = work(question, found, k=k, provider=provider, on_delta=on_delta)
+    if not as_json:
+        click.echo("\n")
+        _show(answer)
+    with waiting(RECORDING):
+        trace = record_answer(answer, source="command")
+    url = trace.url if trace else None
+    if as_json:
+        about = {"trace_id": trace.id if trace else None, "url": url}
+        click.echo(json.dumps({**answer.as_dict(), **about}, indent=2, ensure_ascii=False))
+    else:
+        say_run(url)
+
+
+def _show(answer: Any) -> None:
+    """The proof, and in words what was left out."""
+    for place, claim in enumerate(answer.claims, 1):
+        click.echo(f"[{place}] {claim.source}, characters {claim.start} to {claim.end}:")
+        click.echo(f'    "{" ".join(claim.quote.split())}"')
+    for one in answer.dropped:
+        say(f"Dropped: {one.text} ({one.reason})")
+    if answer.abstained:
+        names = ", ".join(dict.fromkeys(p.chunk.source for p in answer.passages))
+        say(f"No answer could be proven. The nearest passages are in: {names}")
+    tokens = f", {answer.usage['total_tokens']:,} tokens" if answer.usage else ""
+    say(f"{answer.engine} at {answer.endpoint}: {answer.wall_s:.1f} s{tokens}")
+
+
+@cli.command(epilog=example("ladder level2 evaluate", "ladder level2 evaluate --json"))
+@click.option("-k", default=4, show_default=True, type=click.IntRange(1, 20), help="Passages to read.")
+@provider_option
+@json_option
+def evaluate(k: int, provider: str | None, as_json: bool) -> None:
+    """Measure retrieval and answers on the 55 development questions over the ten articles."""
+    from level2_prompting.answers import answer_all
+    from level2_prompting.evaluate import retrieval_scores
+    from level2_prompting.library import bundled, encode
+    from level2_prompting.record import record_evaluation
+
+    began = time.monotonic()
+    found = bundled(say)
+    manifest = found.manifest()
+    assert manifest is not None  # `bundled` made it
+    retrieval = retrieval_scores(encode())
+    with progress("Asking the development questions") as advance:
+        answers = answer_all(found, provider, k, on_progress=advance)
+    wall_s = time.monotonic() - began
+    figures = {
+        "hit_at_1": retrieval.hit_at_1, "hit_at_5": retrieval.hit_at_5, "ndcg_at_10": retrieval.ndcg_at_10,
+        "right": answers.right, "abstention_precision": answers.abstention_precision,
+        "abstention_recall": answers.abstention_recall, "quotes_proven": answers.quotes_proven,
+    }  # fmt: skip
+    if not as_json:
+        rows = [(name, number(value), MEANING[name]) for name, value in figures.items()]
+        click.echo(table(["metric", "value", "what it says"], rows, right=["value"]))
+    with waiting(RECORDING):
+        run = record_evaluation("evaluate", retrieval, answers, manifest, wall_s, source="command")
+    if as_json:
+        told = {**figures, "wall_s": round(wall_s, 3), "run_id": run.id, "url": run.url}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        say_run(run.url)
+
+
+MEANING = {
+    "hit_at_1": "the nearest passage holds the answer",
+    "hit_at_5": "one of the nearest five holds it",
+    "ndcg_at_10": "the same with a discount for lower ranks, 1 is perfect",
+    "right": "of the questions with an answer: a claim quotes it",
+    "abstention_precision": "of those declined: there is no answer",
+    "abstention_recall": "of those without an answer: declined",
+    "quotes_proven": "of all claims: the quote is in its source",
+}

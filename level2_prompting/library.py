@@ -1,0 +1,54 @@
+"""Which index is asked: one's own documents if there are any, else the ten articles of this level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from level2_prompting.corpus import articles
+from level2_prompting.documents import Document
+from level2_prompting.index import BATCH, Index, fingerprint
+from shared.files import home_folder
+
+
+def own(provider: str | None = None) -> Index:
+    """The index that `ladder level2 index PATHS` makes."""
+    return Index(home_folder() / "level2" / "documents", provider)
+
+
+def bundled(say: Callable[[str], None] = lambda sentence: None) -> Index:
+    """The index of the ten articles, made the first time, and again when they have changed."""
+    from shared.models import default_embedding_model
+
+    index = Index(home_folder() / "level2" / "articles", provider="local")
+    documents = bundled_documents()
+    wanted = fingerprint(documents, "local", default_embedding_model("local"))
+    manifest = index.manifest()
+    if manifest is None or manifest.fingerprint != wanted:
+        say(f"Making the index of the {len(documents)} articles that come with this level …")
+        index.build(documents)
+    return index
+
+
+def bundled_documents() -> list[Document]:
+    """The ten articles as documents."""
+    return [Document(article.name, article.text) for article in articles()]
+
+
+def current(say: Callable[[str], None] = lambda sentence: None) -> Index:
+    """One's own index if it was made, else that of the articles."""
+    index = own()
+    return index if index.manifest() else bundled(say)
+
+
+def encode(provider: str = "local") -> Callable[[Sequence[str]], np.ndarray]:
+    """The embedding endpoint of a provider as a function from N texts to vectors (N, D)."""
+    from shared.clients import embeddings
+
+    client = embeddings(provider)
+
+    def vectors(texts: Sequence[str]) -> np.ndarray:
+        return np.asarray(client.embed_documents(list(texts), chunk_size=BATCH))
+
+    return vectors
