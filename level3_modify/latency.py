@@ -1,0 +1,68 @@
+"""How long calls take, measured so that all are treated alike.
+
+A machine gets slower and faster by itself: other programs, heat, caches. If one variant were timed after the
+other, such a drift would look like a difference between them. So the calls take turns: in each round every
+call is made once, in an order drawn anew.
+
+    for times in take_turns({"a": f, "b": g}, rounds=20, rng=np.random.default_rng(0)):
+        print(summary(times["a"]))
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from shared.stats import percentile
+
+Name = TypeVar("Name")
+WARM_UP = 2  # rounds that are not counted: the first calls allocate memory and fill caches
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long a call took, in ms: of the rounds half were faster than p50, and 95 % faster than p95."""
+
+    p50: float
+    p95: float
+    rounds: int
+
+
+def take_turns(
+    calls: Mapping[Name, Callable[[], object]],
+    rounds: int,
+    rng: np.random.Generator,
+    warm_up: int = WARM_UP,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[dict[Name, list[float]]]:
+    """Make every call once in each round; after each round yield the seconds of all counted calls so far.
+
+    Args:
+        calls: what is timed, by name.
+        rounds: how many rounds count.
+        rng: draws the order of each round.
+        warm_up: rounds before them that do not count.
+        clock: tells the time in seconds.
+    """
+    names = list(calls)
+    seconds: dict[Name, list[float]] = {name: [] for name in names}
+    for number in range(-warm_up, rounds):
+        for place in rng.permutation(len(names)):
+            name = names[place]
+            begin = clock()
+            calls[name]()
+            took = clock() - begin
+            if number >= 0:
+                seconds[name].append(took)
+        if number >= 0:
+            yield seconds
+
+
+def summary(seconds: list[float]) -> Times | None:
+    """Median and slow end of some times; None while there are none."""
+    p50, p95 = percentile(seconds, 50), percentile(seconds, 95)
+    return None if p50 is None or p95 is None else Times(p50 * 1e3, p95 * 1e3, len(seconds))
