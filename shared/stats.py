@@ -73,3 +73,24 @@ def bootstrap_ratio(
 def percentile(values: Sequence[float], q: float) -> float | None:
     """The q-th percentile (0 to 100), interpolated between neighbours; None where there are no values."""
     return float(np.percentile(np.asarray(values, float), q)) if len(values) else None
+
+
+def mean_interval(values: ArrayLike, *, level: float = 0.95, unit: str = "") -> Interval:
+    """Student's t interval of a mean (Student 1908): mean ± t · s / √n, with n - 1 degrees of freedom.
+
+    For paired measurements, give it their differences.
+
+    Args:
+        values: (n,) independent measurements, n at least 2.
+
+    Raises:
+        ValueError: fewer than two values, which say nothing about their spread.
+    """
+    from scipy.stats import t
+
+    found = np.asarray(values, float)
+    if found.size < 2:
+        raise ValueError(f"need two values or more: got {found.size}")
+    half = float(t.ppf((1 + level) / 2, found.size - 1)) * float(found.std(ddof=1)) / found.size**0.5
+    mean = float(found.mean())
+    return Interval(mean - half, mean + half, level, unit)

@@ -1,0 +1,165 @@
+"""The page of level 6: run a study, watch its trials, and read what may be said of them.
+
+streamlit run level6_research/app.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from level6_research import LEVEL
+from level6_research.job import Job
+from level6_research.ledger import Record, Trial, history, names
+from level6_research.new import TEMPLATES, examples
+from level6_research.report import Report, build, by_arm, short
+from level6_research.study import Study, load
+from shared import ui
+from shared.errors import LadderError
+
+LOOK_S = 0.5  # how often the page looks how far a job is
+COLOURS = {"better": "green", "worse": "red", "equivalent": "blue", "not enough evidence": "gray"}
+MARKS = {"finished": "✓", "failed": "✗", "killed": "✗", "running": "…"}
+LABELS = {"coin": "coin: a second, no training", "bitlinear": "bitlinear: ten small trainings"}
+
+
+def choose() -> Study:
+    """One of the example studies, with its plan to read before it runs."""
+    name = st.segmented_control(
+        "An example study",
+        examples(),
+        default="bitlinear",
+        required=True,
+        format_func=lambda n: LABELS.get(n, n),
+    )
+    study = load(TEMPLATES / (name or "bitlinear"))
+    st.markdown(f"{ui.plain(study.plan.question)} *{ui.plain(study.plan.hypothesis)}*")
+    with st.expander("The study, as it will be registered", icon=":material/description:"):
+        left, right = st.columns(2)
+        left.code((study.folder / "study.yaml").read_text(encoding="utf-8"), language="yaml", height=420)
+        right.code(study.source, language="python", height=420)
+    return study
+
+
+def watch(job: Job) -> None:
+    """What happens while a study is at work: the trial it is at, and each that has ended."""
+    if job.wait(0):
+        return
+    place = st.empty()
+    box = place.status(ui.plain(job.label()), expanded=True)
+    bar, rows = box.empty(), box.empty()
+    while not job.wait(LOOK_S):
+        box.update(label=ui.plain(job.label()))
+        bar.progress(job.share)
+        rows.text("\n".join([*job.told, *(_line(trial) for trial in job.done)]))
+    place.empty()
+
+
+def _line(trial: Trial) -> str:
+    told = short(trial.value) if trial.value is not None else trial.reason
+    return f"{MARKS[trial.state]} {trial.arm}, seed {trial.seed}: {told}"
+
+
+def show(past: Sequence[Record], report: Report) -> None:
+    """One study: the verdict, the picture, the numbers behind it, and the report to keep."""
+    record = past[-1]
+    for verdict in record.verdicts:
+        st.badge(ui.plain(verdict.word), color=COLOURS[verdict.word])  # type: ignore[arg-type]
+    st.markdown(f"**{ui.plain(record.standing)}**")
+    head, rows = by_arm(record)
+    ui.metric_row({f"{row[0]}: {head[1]} ± sd": f"{row[1]} ± {row[2]}" for row in rows})
+    ui.run_link(record.url)
+    st.image(report.figure, width="stretch")
+    trials, versions, whole = st.tabs(["Trials", "Versions", "Report"])
+    with trials:
+        st.dataframe(
+            [_row(trial) for trial in record.attempts],
+            column_config={"run": st.column_config.LinkColumn(display_text="open")},
+            hide_index=True,
+        )
+        st.caption(f"{len(record.attempts)} attempts, of which {len(record.lost)} failed or were killed.")
+    with versions:
+        st.dataframe([_version(one) for one in past], hide_index=True)
+        st.caption("A study whose plan or code changed is a new version: its trials are run anew.")
+    with whole:
+        with st.container(horizontal=True):
+            for name, text, kind in (
+                ("report.html", report.html, "text/html"), ("report.md", report.markdown, "text/markdown"),
+                ("figure.svg", report.figure, "image/svg+xml"),
+            ):  # fmt: skip
+                st.download_button(
+                    name, text, f"{record.name}-{name}", kind, icon=":material/download:", on_click="ignore"
+                )
+        with st.container(height=520):
+            st.markdown(report.markdown.replace("![", "Figure above: ["))
+
+
+def _row(trial: Trial) -> dict[str, object]:
+    return {
+        "arm": trial.arm, "seed": trial.seed, "state": trial.state, "value": trial.value,
+        "seconds": trial.wall_s, "reason": trial.reason, "run": trial.url,
+    }  # fmt: skip
+
+
+def _version(record: Record) -> dict[str, object]:
+    return {
+        "version": record.version, "hash": record.hash, "registered": record.registered,
+        "trials": f"{len(record.values)} of {len(record.plan.trials)}",
+        "verdict": "; ".join(f"{v.arm}: {v.word}" for v in record.verdicts) or "not finished",
+    }  # fmt: skip
+
+
+def reported(past: Sequence[Record]) -> Report:
+    """The report on a study as it stands, made once and kept with its run."""
+    reports: dict[str, Report] = st.session_state.setdefault("reports", {})
+    record = past[-1]
+    key = f"{record.run_id} {len(record.attempts)} {len(record.values)} {len(past)}"
+    if key not in reports:
+        reports[key] = build(past)
+        if record.done:
+            reports[key].attach()
+    return reports[key]
+
+
+def studies(wanted: str | None) -> None:
+    """What MLflow holds: one study to look at, the one that ran last to begin with."""
+    st.subheader("Studies", anchor=False)
+    with st.spinner("Reading the studies from MLflow …"):
+        known = names()
+    if not known:
+        st.info("No study has been run yet.")
+        return
+    chosen = st.selectbox("Study", known, index=known.index(wanted) if wanted in known else 0)
+    with st.spinner(f"Reading {ui.plain(chosen)} …"):
+        past = history(chosen)
+        report = reported(past)
+    show(past, report)
+
+
+def main() -> None:
+    ui.page(LEVEL)
+    study = choose()
+    jobs: dict[str, Job] = st.session_state.setdefault("jobs", {})
+    again = st.checkbox("Start over where all is done", help="The report counts how often a version was run.")
+    if st.button("Run this study", type="primary", icon=":material/science:"):
+        running = jobs.get(study.name)
+        if running is None or running.wait(0):
+            jobs[study.name] = Job(study, again)
+        st.session_state["shown"] = study.name
+    if job := jobs.get(study.name):
+        watch(job)
+        try:
+            record = job.result()
+            if not record.done:
+                st.warning(f"{len(record.lost)} trials have no result. Run the study again to go on.")
+        except LadderError as error:
+            ui.error_box(error)
+    st.divider()
+    try:
+        studies(st.session_state.get("shown"))
+    except LadderError as error:
+        ui.error_box(error)
+
+
+main()

@@ -1,0 +1,25 @@
+"""Level 6's part of the tour: the example study at its tiniest, five seeds and two arms, and its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.tour import Outcome
+
+TINY = {"steps": 30, "scenes": 32}  # about a second a trial: the verdict is honest, the networks are raw
+
+
+def tour(say: Callable[[str], None]) -> Outcome:
+    """Run all ten trials, and tell the verdict as it is."""
+    from level6_research.ledger import history
+    from level6_research.new import TEMPLATES
+    from level6_research.report import build
+    from level6_research.study import load, smaller
+    from level6_research.trials import run_study
+
+    study = smaller(load(TEMPLATES / "bitlinear"), "tour", TINY)
+    record = run_study(
+        study, say, again=True, on_done=lambda trial, _: say(f"{trial.arm}, seed {trial.seed}: {trial.value}")
+    )
+    build(history(study.name)).attach()
+    return Outcome(record.standing, record.run_id, record.url)
