@@ -1,0 +1,84 @@
+"""How pictures, curves and scores are shown on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+
+from level4_build.predict import Found, coloured
+from level4_build.scenes import CLASSES, PALETTE
+from level4_build.trainer import Evaluation
+from shared.tables import number
+
+SIDE = 288  # pixels: how large a picture is shown
+SMOOTH = 0.9  # how much of the smoothed loss each step keeps
+
+
+def enlarged(pixels: np.ndarray) -> np.ndarray:
+    """Each pixel as a square of pixels, so that a small picture is seen as it is: (H, W, 3) uint8."""
+    times = max(1, SIDE // max(pixels.shape[:2]))
+    return pixels.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def pictures(image: np.ndarray, seen: np.ndarray | None, truth: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What there is to see, each with its caption: the picture, what the network sees, the truth."""
+    masks = {"the network's mask": seen, "the truth": truth}
+    there = {caption: coloured(mask) for caption, mask in masks.items() if mask is not None}
+    return {caption: enlarged(pixels) for caption, pixels in {"the picture": image, **there}.items()}
+
+
+def legend() -> str:
+    """HTML that says which colour is which class."""
+    chips = [
+        f'<span style="white-space:nowrap"><span style="display:inline-block;width:.9em;height:.9em;'
+        f'border-radius:3px;background:{PALETTE[name]};vertical-align:-.1em"></span> {name}</span>'
+        for name in CLASSES
+    ]
+    return f"<small>{' &nbsp; '.join(chips)} &nbsp; white in the truth: a border that does not count</small>"
+
+
+def smoothed(losses: Sequence[float]) -> list[float]:
+    """The losses without most of their jitter: an average that forgets."""
+    found: list[float] = []
+    for loss in losses:
+        found.append(loss if not found else SMOOTH * found[-1] + (1 - SMOOTH) * loss)
+    return found
+
+
+def curves(losses: Sequence[float], evaluations: Sequence[Evaluation], steps: int) -> alt.LayerChart:
+    """The loss of every step, smoothed over it, and of each evaluation on scenes that are not trained on."""
+    rows = [
+        {"step": step, "loss": loss, "what": what}
+        for what, values in (("each batch", losses), ("smoothed", smoothed(losses)))
+        for step, loss in enumerate(values, start=1)
+    ]
+    rows += [{"step": each.step, "loss": each.loss, "what": "validation"} for each in evaluations]
+    kinds = ["each batch", "smoothed", "validation"]
+    colour = alt.Color(
+        "what:N",
+        scale=alt.Scale(domain=kinds, range=["#9aa3b2", "#56b4e9", "#d55e00"]),
+        legend=alt.Legend(title=None, orient="bottom"),
+    )
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("step:Q", scale=alt.Scale(domain=[0, steps]), title="step"),
+        y=alt.Y("loss:Q", scale=alt.Scale(zero=True), title="loss"),
+        color=colour,
+    )
+    lines = base.transform_filter("datum.what != 'validation'").mark_line(strokeWidth=1.6)
+    dots = base.transform_filter("datum.what == 'validation'").mark_point(size=70, filled=True)
+    return (lines + dots).properties(height=SIDE)
+
+
+def class_rows(iou: dict[str, float | None]) -> list[dict[str, str]]:
+    """The score of each class as rows of a table."""
+    return [{"class": name, "IoU": number(value)} for name, value in iou.items()]
+
+
+def found_rows(found: Found) -> list[dict[str, str]]:
+    """Each class with its share of the picture and, where the truth is known, its score."""
+    score = found.score()
+    iou = score.iou() if score else {}
+    rows = [{"class": name, "share": f"{share:.1%}"} for name, share in found.shares().items()]
+    return [row | {"IoU": number(iou[row["class"]])} for row in rows] if score else rows
