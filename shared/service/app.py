@@ -1,4 +1,4 @@
-"""The local AI service: OpenAI's audio endpoints on this machine.
+"""The local AI service: OpenAI's audio, chat and embedding endpoints on this machine.
 
 ladder serve
 curl -F file=@talk.mp3 -F model=whisper-1 http://127.0.0.1:8321/v1/audio/transcriptions
@@ -16,8 +16,11 @@ from shared import __version__
 from shared.models import Model
 from shared.service import errors
 from shared.service.answers import AUDIO_ANSWERS
+from shared.service.bodies import ChatBody, EmbeddingBody
+from shared.service.converse import CHAT_ANSWERS
 from shared.service.desk import Desk
-from shared.service.engines import aliases, ready
+from shared.service.embed import EMBEDDING_ANSWERS
+from shared.service.engines import aliases, engine_name, ready
 from shared.service.forms import AudioForm, TranscriptionForm
 from shared.service.guard import Activity, Guard
 from shared.settings import Settings
@@ -28,11 +31,14 @@ Ladder {version}: the local AI service. It speaks OpenAI's protocol, so there is
 
 POST {base}v1/audio/transcriptions   speech to text
 POST {base}v1/audio/translations     speech to English text
+POST {base}v1/chat/completions       a question and sources to quotes that answer it
+POST {base}v1/embeddings             texts to vectors
 GET  {base}v1/models                 models that are ready: {models}
 GET  {base}health                    who runs here
 
 Try it:
   curl -F file=@talk.mp3 -F model=whisper-1 {base}v1/audio/transcriptions
+  curl --json '{{"model": "all-minilm-l6-v2", "input": "A tide gate."}}' {base}v1/embeddings
 """
 MULTIPART = Form(media_type="multipart/form-data")
 
@@ -70,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        """Who runs here, and which models are ready."""
+        """Who runs here, which models are ready, and how many requests are worked on or wait."""
         return {
             "status": "ok",
             "service": "ladder",
@@ -78,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "pid": os.getpid(),
             "home": str(config.home),
             "models": [model.id for model in ready(config)],
+            "jobs": desk.jobs.count,
         }
 
     @app.get("/v1/models", responses=errors.documented())
@@ -90,7 +97,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         """One model."""
         return _card(desk.model(name))
 
-    answers = AUDIO_ANSWERS | errors.documented(404, 413, 429, 503)
+    refusals = errors.documented(404, 413, 429, 503)
+    answers = AUDIO_ANSWERS | refusals
 
     @app.post("/v1/audio/transcriptions", response_class=Response, responses=answers)
     async def transcriptions(request: Request, form: Annotated[TranscriptionForm, MULTIPART]) -> Response:
@@ -102,6 +110,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         """Speech to English text."""
         return await desk.translate(request, form)
 
+    @app.post("/v1/chat/completions", response_class=Response, responses=CHAT_ANSWERS | refusals)
+    async def chat_completions(request: Request, body: ChatBody) -> Response:
+        """The next turn of a conversation."""
+        return await desk.complete(request, body)
+
+    @app.post("/v1/embeddings", response_class=Response, responses=EMBEDDING_ANSWERS | refusals)
+    async def embeddings(request: Request, body: EmbeddingBody) -> Response:
+        """Texts to vectors."""
+        return await desk.embed(request, body)
+
     return app
 
 
@@ -112,6 +130,6 @@ def _card(model: Model) -> dict[str, Any]:
         "object": "model",
         "created": 0,
         "owned_by": model.source if model.where != "folder" else "you",
-        "engine": "pocketsphinx" if model.where == "embedded" else "whisper",
+        "engine": engine_name(model),
         "aliases": aliases(model),
     }

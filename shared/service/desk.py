@@ -1,4 +1,4 @@
-"""Takes an audio request to the line of its model, and brings the answer back."""
+"""Takes a request to the line of its model, and brings the answer back."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 from fastapi import Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from shared.models import LOCAL_ALIASES, Model, find
-from shared.service import answers
-from shared.service.engines import Shelf
+from shared.service import answers, events
+from shared.service.bodies import ChatBody, EmbeddingBody
+from shared.service.converse import Completion, converse
+from shared.service.embed import embed, embedding_body
+from shared.service.engines import SERVED, Shelf
+from shared.service.engines.base import Delta
 from shared.service.errors import ApiError
 from shared.service.forms import AudioForm, TranscriptionForm
 from shared.service.guard import too_large
 from shared.service.jobs import Jobs
-from shared.service.listen import Opening, Timings, listen
+from shared.service.listen import Opening, listen
+from shared.service.timings import Timings
 from shared.settings import Settings
 from shared.speech import Segment, Transcript
 
@@ -30,14 +36,24 @@ class Desk:
         self._config = config
         self._shelf = Shelf(config)
 
-    def model(self, name: str) -> Model:
-        """The model that answers to a name. Raises ApiError 404 with what to do."""
+    def model(self, name: str, kind: str | None = None) -> Model:
+        """The model that answers to a name.
+
+        Args:
+            name: as the client gave it.
+            kind: `speech`, `chat` or `embedding`; None for any.
+
+        Raises:
+            ApiError: 404, with what to do.
+        """
         model = find(LOCAL_ALIASES.get(name, name), self._config)
-        if model is None or model.kind != "speech" or model.where == "api":
+        if model is None or model.kind not in SERVED or model.where == "api":
             message = f"The model '{name}' does not exist here. GET /v1/models lists those that do."
         elif not model.present:
             fix = f"ladder models pull {name}" if model.where == "pull" else "check LADDER_WHISPER_FOLDERS"
             message = f"The model '{name}' is not on this machine: {fix}"
+        elif kind not in (None, model.kind):
+            message = f"The model '{name}' is for {model.kind}, and this endpoint is for {kind}."
         else:
             return model
         raise ApiError(404, message, param="model", code="model_not_found")
@@ -52,7 +68,7 @@ class Desk:
         return await self._whole(request, form)
 
     async def _whole(self, request: Request, form: AudioForm) -> Response:
-        model, timings = self.model(form.model), Timings()
+        model, timings = self.model(form.model, "speech"), Timings()
         opening, *segments = [item async for item in self._results(request, form, model, timings)]
         transcript = Transcript(
             task="translate" if form.ask().translate else "transcribe",
@@ -64,18 +80,14 @@ class Desk:
             engine=model.id,
         )
         response = answers.body(transcript, form.response_format, form.granularities)
-        response.headers["x-ladder-engine"] = model.id
-        response.headers["x-ladder-timings"] = json.dumps(timings)
-        return response
+        return _signed(response, model, timings)
 
     async def _stream(self, request: Request, form: AudioForm) -> Response:
-        model = self.model(form.model)
+        model = self.model(form.model, "speech")
         results = self._results(request, form, model, Timings())
         opening = cast(Opening, await anext(results))  # what fails before this is a proper 4xx
-        stream = answers.events(cast(AsyncIterator[Segment], results), opening.duration, model.id)
-        return StreamingResponse(
-            stream, media_type="text/event-stream", headers={"x-ladder-engine": model.id}
-        )
+        heard = answers.events(cast(AsyncIterator[Segment], results), opening.duration, model.id)
+        return events.stream(heard, model.id)
 
     def _results(
         self, request: Request, form: AudioForm, model: Model, timings: Timings
@@ -83,8 +95,38 @@ class Desk:
         """An Opening, then Segments: the work itself runs in a thread, when the model is free."""
         if (form.file.size or 0) > self._config.upload_mb * (1 << 20):
             raise too_large(int(self._config.upload_mb * (1 << 20)))
-        load = partial(self._shelf.engine, model)
+        load = partial(self._shelf.speech, model)
         work = partial(
             listen, form.file.file, load, form.ask(), form.tuning(), self._config.max_audio_s, timings
         )
         return self.jobs.start(model.id, work, request).results()
+
+    async def embed(self, request: Request, body: EmbeddingBody) -> Response:
+        """Answer an embedding request."""
+        model, timings = self.model(body.model, "embedding"), Timings()
+        load = partial(self._shelf.embedding, model)
+        work = partial(embed, body.texts, body.dimensions, load, timings)
+        tokens, *arrays = [item async for item in self.jobs.start(model.id, work, request).results()]
+        answer = embedding_body(np.concatenate(arrays), tokens, model.id, body.encoding_format)
+        return _signed(JSONResponse(answer), model, timings)
+
+    async def complete(self, request: Request, body: ChatBody) -> Response:
+        """Answer a chat request, whole or as a stream."""
+        model, timings = self.model(body.model, "chat"), Timings()
+        body.check(model.id)
+        load = partial(self._shelf.chat, model)
+        work = partial(converse, body.conversation, body.ask, body.stops, load, timings)
+        results = self.jobs.start(model.id, work, request).results()
+        completion = Completion(model.id, await anext(results))  # what fails before this is a proper 4xx
+        deltas = cast(AsyncIterator[Delta], results)
+        if body.stream:
+            wants_usage = bool(body.stream_options and body.stream_options.include_usage)
+            return events.stream(completion.chunks(deltas, wants_usage), model.id)
+        return _signed(JSONResponse(completion.whole([d async for d in deltas])), model, timings)
+
+
+def _signed(response: Response, model: Model, timings: Timings) -> Response:
+    """The answer with who made it, and where the time went."""
+    response.headers["x-ladder-engine"] = model.id
+    response.headers["x-ladder-timings"] = json.dumps(timings)
+    return response

@@ -74,6 +74,8 @@ def describe(error: Exception) -> tuple[int, dict, dict[str, str]]:
 def _field_error(error: RequestValidationError) -> dict:
     """The first field that is wrong, by the name that the client gave it."""
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return error_body(400, "The request is not valid JSON.")
     param = str(first["loc"][1]).partition("[")[0] if len(first["loc"]) > 1 else None
     message = first["msg"][0].lower() + first["msg"][1:]
     if param == "file":

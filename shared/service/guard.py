@@ -48,7 +48,7 @@ class Guard:
         self.activity.in_flight += 1
         try:
             refusal = self._refusal(scope["path"], Headers(scope=scope))
-            await (refusal or self.app)(scope, self._counted(receive), _nosniff(send))
+            await (refusal or self.app)(scope, self._counted(receive, scope["path"]), _nosniff(send))
         finally:
             self.activity.in_flight -= 1
             self.activity.last_seen = time.monotonic()
@@ -66,7 +66,7 @@ class Guard:
                 return JSONResponse(body, 401, {"WWW-Authenticate": "Bearer"})
         return None
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, path: str) -> Receive:
         """Counts the bytes as they come, whatever Content-Length says."""
         seen = 0
 
@@ -78,15 +78,15 @@ class Guard:
                 message = await receive()
                 seen += len(message.get("body", b""))
             if seen > self.limit:
-                raise too_large(self.limit - OTHER_FIELDS)
+                raise too_large(self.limit - OTHER_FIELDS, "file" if "/audio/" in path else None)
             return message
 
         return counted
 
 
-def too_large(limit: int) -> ApiError:
+def too_large(limit: int, param: str | None = "file") -> ApiError:
     """The refusal of an upload over the limit."""
-    return ApiError(413, f"The upload is over the limit of {limit} bytes.", param="file", code="too_large")
+    return ApiError(413, f"The upload is over the limit of {limit} bytes.", param=param, code="too_large")
 
 
 def _hostname(url: str) -> str | None:

@@ -72,6 +72,11 @@ class Jobs:
         job.task.add_done_callback(lambda _: self._running.discard(job))
         return job
 
+    @property
+    def count(self) -> int:
+        """Jobs in flight or waiting."""
+        return len(self._running)
+
     def stop(self) -> None:
         """End every job now."""
         for job in tuple(self._running):

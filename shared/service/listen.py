@@ -1,43 +1,18 @@
-"""The work of one request, start to end: decode, find speech, recognise. Runs in a worker thread."""
+"""The work of one audio request, start to end: decode, find speech, recognise. Runs in a worker thread."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from shared.service.audio import RATE, decode
 from shared.service.engines.base import Ask, SpeechEngine
 from shared.service.refusal import Refusal
+from shared.service.timings import Timings
 from shared.service.vad import Tuning, fixed_spans, speech_spans
 from shared.speech import Segment
-
-
-class Timings(dict[str, float]):
-    """Milliseconds spent in each step; `queue` is the time from the asking to the first step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._asked = time.perf_counter()
-
-    def turn_has_come(self) -> None:
-        """The wait is over."""
-        self._add("queue", self._asked)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Times what it encloses."""
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._add(name, begin)
-
-    def _add(self, name: str, begin: float) -> None:
-        self[name] = round(self.get(name, 0.0) + 1000 * (time.perf_counter() - begin), 1)
 
 
 @dataclass(frozen=True)

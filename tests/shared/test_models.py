@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from collections.abc import Callable
 from datetime import date
 from hashlib import sha256
 from importlib.util import find_spec
@@ -13,7 +15,7 @@ import pytest
 from shared import models
 from shared.errors import BadUsage
 from shared.pull import pull
-from shared.settings import CLONE
+from shared.settings import CLONE, settings
 
 
 def test_embedded_models_are_present() -> None:
@@ -33,18 +35,56 @@ def test_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_the_shutdown_dates_are_those_of_the_sdk() -> None:
-    """The oracle is the docstring in OpenAI's own package, read anew by this test."""
-    import openai.types.audio_model as source
+def announced(module: str) -> tuple[set[str], dict[str, date]]:
+    """The model names of one of the SDK's lists, and the shutdown dates that its docstring states."""
+    text = Path(importlib.import_module(module).__file__).read_text()
+    values, _, deprecated = text.partition("Deprecated values")
+    dates: dict[str, date] = {}
+    for entry in " ".join(deprecated.split()).split(' - "')[1:]:
+        if when := re.search(r"shutdown date: (\d{4}-\d\d-\d\d)", entry):
+            dates |= {name: date.fromisoformat(when[1]) for name in re.findall(r"[\w.-]+(?=\")", entry)}
+    return set(re.findall(r'"([\w.-]+)"', values)), dates
 
-    text = Path(source.__file__).read_text()
-    deprecated = text[text.index("Deprecated values") :]
-    announced = date.fromisoformat(
-        re.search(r"shutdown date: (\d{4}-\d\d-\d\d)", " ".join(deprecated.split()))[1]
-    )
-    listed = set(re.findall(r'"([a-z0-9.-]+)"', deprecated))
-    for model in (m for m in models.CATALOGUE if m.where == "api"):
-        assert model.shutdown == (announced if model.id in listed else None), model.id
+
+@pytest.mark.parametrize(
+    ("kind", "module"),
+    [
+        ("speech", "openai.types.audio_model"),
+        ("chat", "openai.types.shared.chat_model"),
+        ("embedding", "openai.types.embedding_model"),
+    ],
+)
+def test_names_and_shutdown_dates_are_those_of_the_sdk(kind: str, module: str) -> None:
+    """The oracle is OpenAI's own package, read anew by this test."""
+    names, dates = announced(module)
+    listed = [m for m in models.CATALOGUE if m.where == "api" and m.kind == kind]
+    assert len(listed) >= 3
+    for model in listed:
+        assert model.id in names
+        assert model.shutdown == dates.get(model.id), model.id
+
+
+def test_aliases_stay_within_their_kind() -> None:
+    for alias, name in models.LOCAL_ALIASES.items():
+        asked, answers = models.find(alias), models.find(name)
+        assert asked is not None and answers is not None
+        assert (asked.kind, answers.where) == (answers.kind, "embedded")
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [("chat", models.default_chat_model), ("embedding", models.default_embedding_model)],
+)
+def test_defaults_are_of_their_kind_and_a_setting_goes_first(
+    fresh_settings: pytest.MonkeyPatch, kind: str, default: Callable[[str], str]
+) -> None:
+    for provider, where in (("local", "embedded"), ("openai", "api")):
+        model = models.find(default(provider))
+        assert model is not None and (model.kind, model.where) == (kind, where)
+        assert model.shutdown is None, "a default that is about to end is none"
+    fresh_settings.setenv(f"LADDER_{kind.upper()}_MODEL", "my-own")
+    settings.cache_clear()
+    assert default("local") == default("openai") == "my-own"
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 from shared.models import LOCAL_ALIASES, Model, catalogue
-from shared.service.engines.base import SpeechEngine
+from shared.service.engines.base import ChatEngine, EmbeddingEngine, SpeechEngine
 from shared.settings import Settings
+
+SERVED = ("speech", "chat", "embedding")
 
 
 def ready(config: Settings) -> list[Model]:
-    """The speech models that can answer now without a download."""
-    return [m for m in catalogue(config) if m.kind == "speech" and m.where != "api" and m.present]
+    """The models that can answer now without a download."""
+    return [m for m in catalogue(config) if m.kind in SERVED and m.where != "api" and m.present]
 
 
 def aliases(model: Model) -> list[str]:
@@ -17,24 +22,50 @@ def aliases(model: Model) -> list[str]:
     return [alias for alias, name in LOCAL_ALIASES.items() if name == model.id]
 
 
+def engine_name(model: Model) -> str:
+    """The engine that runs a model: a file of this folder, or `encoder`, which is shared/encoder.py."""
+    if model.kind == "speech":
+        return "pocketsphinx" if model.where == "embedded" else "whisper"
+    return "reader" if model.kind == "chat" else "encoder"
+
+
 class Shelf:
     """Loaded engines. Each is loaded once, when first asked for, inside its own line."""
 
     def __init__(self, config: Settings) -> None:
         self._config = config
-        self._loaded: dict[str, SpeechEngine] = {}
+        self._loaded: dict[str, Any] = {}
+        self._encoder_lock = threading.Lock()  # the reader's line and the embeddings' share the encoder
 
-    def engine(self, model: Model) -> SpeechEngine:
+    def speech(self, model: Model) -> SpeechEngine:
         """The engine of a model. Slow the first time. Raises LadderError if its folder cannot be loaded."""
         if model.id not in self._loaded:
-            self._loaded[model.id] = self._load(model)
+            if model.id == "pocketsphinx":
+                from shared.service.engines.pocketsphinx import PocketSphinx
+
+                self._loaded[model.id] = PocketSphinx()
+            else:
+                from shared.service.engines.whisper import Whisper
+
+                self._loaded[model.id] = Whisper(model.id, model.folder, self._config.device)
         return self._loaded[model.id]
 
-    def _load(self, model: Model) -> SpeechEngine:
-        if model.id == "pocketsphinx":
-            from shared.service.engines.pocketsphinx import PocketSphinx
+    def chat(self, model: Model) -> ChatEngine:
+        """As `speech`."""
+        from shared.service.engines.reader import Reader
 
-            return PocketSphinx()
-        from shared.service.engines.whisper import Whisper
+        if model.id not in self._loaded:
+            self._loaded[model.id] = Reader(self._encoder())
+        return self._loaded[model.id]
 
-        return Whisper(model.id, model.folder, self._config.device)
+    def embedding(self, model: Model) -> EmbeddingEngine:
+        """As `speech`."""
+        return self._encoder()
+
+    def _encoder(self) -> Any:
+        from shared.encoder import Encoder
+
+        with self._encoder_lock:
+            if "encoder" not in self._loaded:
+                self._loaded["encoder"] = Encoder.load()
+        return self._loaded["encoder"]

@@ -1,11 +1,11 @@
-"""What a speech engine is: something that turns spans of samples into segments."""
+"""What an engine is: of speech, of chat, of embeddings."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -50,4 +50,62 @@ class SpeechEngine(Protocol):
         Raises:
             Cancelled: the event was set.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation: who speaks (`system`, `user`, `assistant`, …), and the text."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ChatAsk:
+    """What a chat request wants of an engine. One that does not sample ignores the last three."""
+
+    max_tokens: int | None = None  # None: as many as the answer needs
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of an answer. `finish` is in the last one alone: `length` if max_tokens cut the answer."""
+
+    text: str
+    tokens: int
+    finish: Literal["stop", "length"] | None = None
+
+
+class ChatEngine(Protocol):
+    """One loaded chat model. Stop strings are not its business (see converse.py)."""
+
+    def count(self, text: str) -> int:
+        """The tokens of a text."""
+        ...
+
+    def chat(self, messages: Sequence[Message], ask: ChatAsk, cancel: threading.Event) -> Iterator[Delta]:
+        """Answer the last message of the user. Raises Cancelled if the event was set."""
+        ...
+
+
+class EmbeddingEngine(Protocol):
+    """One loaded encoder; `shared.encoder.Encoder` is one.
+
+    Attributes:
+        width: numbers in a vector.
+    """
+
+    @property
+    def width(self) -> int: ...
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """One vector a text, (N, width), float32, unit length."""
         ...
