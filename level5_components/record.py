@@ -46,9 +46,13 @@ def record_train(found: Comparison, **tags: str) -> Run:
     params = {**config.as_dict(), "swapped": ", ".join(size.names)}
     name = f"train {config.steps} steps"
     with track(LEVEL.slug, name, params, told, began=found.began[ARMS[0]]) as run:
-        for split, count in (("train", config.train_count), ("val", config.val_count)):
+        for split, count, context in (
+            ("train", config.train_count, "training"),
+            ("val", config.val_count, "val"),
+        ):
             scenes = Scenes(split, count, config.size, config.seed)  # type: ignore[arg-type]
-            run.dataset(f"scenes {split}", scenes.digest(), "level4_build/scenes.py", context=split)
+            source = f"level4_build.scenes.Scenes({split!r}, {count}, {config.size}, {config.seed})"
+            run.dataset(f"scenes-{split}", scenes.digest(), source, context)
         for arm in ARMS:
             with run.child(arm, {**params, "network": arm}, began=found.began[arm], **told) as child:
                 _fill(child, found.fits[arm])
