@@ -24,8 +24,9 @@ class BitLinear(nn.Linear):
 
         y = γ W~ · Quant(RMSNorm(x)) + b
 
-    which is equation (11) of BitNet (arXiv 2310.11453) with ternary weights and RMSNorm for LayerNorm. Its
-    parameters have the names and shapes of `nn.Linear`, so each loads the other's weights.
+    which is equation (11) of BitNet (arXiv 2310.11453) with ternary weights and RMSNorm for LayerNorm. The
+    norm has no learned scale. Under autocast all but the product stays in float32. The parameters have the
+    names and shapes of those of `nn.Linear`, so each loads the other's weights.
 
     Args:
         in_features, out_features: sizes of the last dimension of input and output.
@@ -50,10 +51,10 @@ class BitLinear(nn.Linear):
         """(..., in_features) -> (..., out_features), in the dtype that `nn.Linear` would give."""
         z = in_float32(x)
         if self.norm:
-            z = F.rms_norm(z, (self.in_features,), eps=NORM_EPS)  # no learned scale: γ has that part
+            z = F.rms_norm(z, (self.in_features,), eps=NORM_EPS)
         z = self.quantise_input(z).to(x.dtype)
         weight = self.quantise_weight(self.weight).to(self.weight.dtype)
-        return F.linear(z, weight, self.bias)  # only this product is left to autocast
+        return F.linear(z, weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, norm={self.norm!r}"

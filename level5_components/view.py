@@ -78,7 +78,7 @@ def weight_chart(weight: Tensor) -> alt.LayerChart:
         {"from": low, "to": high, "weights": int(n)}
         for low, high, n in zip(edges[:-1].tolist(), edges[1:].tolist(), count, strict=True)
     ]
-    bars = alt.Chart(alt.Data(values=rows)).mark_bar(color=COLOURS["full precision"]).encode(
+    bars = alt.Chart(alt.Data(values=rows)).mark_bar(color=COLOURS["full precision"], binSpacing=0).encode(
         x=alt.X("from:Q", bin="binned", title="weight"), x2="to:Q", y=alt.Y("weights:Q"),
         tooltip=["from:Q", "to:Q", "weights:Q"],
     )  # fmt: skip
@@ -127,22 +127,28 @@ def iou_chart(evaluations: Mapping[Arm, Sequence[Evaluation]], steps: int) -> al
 
 
 def _lines(rows: list[dict[str, Any]], y: str, steps: int, point: bool = False) -> alt.Chart:
-    colour = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
+    """Two lines that nearly cover each other: the first is drawn broad, the second thin over it."""
+    names = list(COLOURS)
+    colour = alt.Scale(domain=names, range=list(COLOURS.values()))
+    width = alt.Scale(domain=names, range=[5, 2])
     return alt.Chart(alt.Data(values=rows)).mark_line(point=point).encode(
         x=alt.X("step:Q", scale=alt.Scale(domain=[0, steps])),
         y=alt.Y(f"{y}:Q", scale=alt.Scale(zero=y == "IoU")),
         color=alt.Color("network:N", scale=colour, legend=alt.Legend(orient="top", title=None)),
-        strokeDash=alt.StrokeDash("network:N", legend=None),
+        strokeWidth=alt.StrokeWidth("network:N", scale=width, legend=None),
         tooltip=["network:N", "step:Q", alt.Tooltip(f"{y}:Q", format=".3f")],
     ).properties(height=260)  # fmt: skip
 
 
 def finding_rows(findings: Sequence[Finding]) -> dict[str, list[str]]:
-    """The findings as columns of a table."""
-    return {
+    """The findings as columns of a table; what is wrong, only where something is."""
+    columns = {
         "": ["PASS" if f.passed else "FAIL" for f in findings],
         "check": [f.name for f in findings],
         "error": [short(f.error) for f in findings],
         "tolerance": [short(f.tolerance) for f in findings],
         "what is wrong": [f.sentence for f in findings],
     }
+    if all(f.passed for f in findings):
+        del columns["what is wrong"]
+    return columns
