@@ -36,17 +36,14 @@ QUALITIES = {"nDCG@10": "ndcg_at_10", "Cosine": "cosine_mean"}
 
 def choose() -> Plan:
     """Which variants to measure, and how long to time them."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        others = [name for name in VARIANTS if name != "fp32"]
-        names = st.multiselect(
-            "Changes to measure beside fp32", others, default=list(FIRST), key="names", width=560
-        )
-        rounds = st.slider("Rounds of timing", 2, 50, 5, key="rounds", width=200)
+    others = [name for name in VARIANTS if name != "fp32"]
+    names = st.multiselect("Changes to measure beside fp32", others, default=list(FIRST), key="names")
+    rounds = st.slider("Rounds of timing", 2, 50, 5, key="rounds", width=320)
     return Plan(("fp32", *names), rounds)
 
 
-def measure(plan: Plan) -> None:
-    """The study of this plan: its rows as they come, then its chart, its words, and its run."""
+def measure(plan: Plan) -> Study | None:
+    """The study of this plan: its rows as they come, then its chart, its words, its run."""
     jobs: dict[Plan, Job] = st.session_state.setdefault("jobs", {})
     if plan not in jobs:
         jobs[plan] = Job(plan)
@@ -66,18 +63,20 @@ def measure(plan: Plan) -> None:
         study = job.result()
     except LadderError as error:
         ui.error_box(error)
-        return
+        return None
     draw(place, study.rows, x, y)
     st.markdown("\n".join(f"- {ui.plain(line)}" for line in sentences(study)))
     st.caption(f"Measured with {ui.plain(study.circumstances)}.")
     ui.run_link(recorded(study).run.url)
-    st.session_state["study"] = study
+    return study
 
 
 def draw(place: DeltaGenerator, rows: tuple[Row, ...], x: str, y: str) -> None:
     """The table, and the chart as soon as there are times."""
     with place.container():
-        st.dataframe(view.frame(rows), hide_index=True, width="stretch", column_config=view.formats())
+        st.dataframe(
+            view.frame(rows), hide_index=True, width="stretch", placeholder="–", column_config=view.formats()
+        )
         if chart.points(rows):
             st.altair_chart(chart.interactive(rows, SPEEDS[x], QUALITIES[y]), width="stretch")
             st.caption(
@@ -194,14 +193,20 @@ def main() -> None:
         st.session_state["asked"] = plan
         jobs: dict[Plan, Job] = st.session_state.get("jobs", {})
         st.session_state["jobs"] = {key: job for key, job in jobs.items() if not job.failed}
-    if asked := st.session_state.get("asked"):
-        if asked != plan:
-            st.info("This is what was chosen before. Press Measure for the new choice.")
-        measure(asked)
+    costs = st.container()
     st.subheader("What agreement means", anchor=False)
     before_and_after()
     st.subheader("The changes, in code", anchor=False)
-    cards(st.session_state.get("study"))
+    code = st.empty()
+    with code.container():  # to read while the measuring goes on
+        cards(None)
+    if asked := st.session_state.get("asked"):
+        with costs:
+            if asked != plan:
+                st.info("This is what was chosen before. Press Measure for the new choice.")
+            study = measure(asked)
+        with code.container():
+            cards(study)
 
 
 main()

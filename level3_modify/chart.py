@@ -34,15 +34,15 @@ def figure(rows: Sequence[Row], x: str = "batch32_p50_ms", y: str = "ndcg_at_10"
     axes = drawn.subplots()
     found = points(rows)
     for number, point in enumerate(found):
-        here = (float(point[x]), float(point[y]))
-        axes.scatter(*here, s=AREA * float(point["size_mb"]), alpha=0.55, color=f"C{number}")
+        here, mb = (float(point[x]), float(point[y])), float(point["size_mb"])
+        axes.scatter(*here, s=AREA * mb, alpha=0.55, color=f"C{number}")
         axes.annotate(
-            f"{point['variant']}, {point['size_mb']:.0f} MB", here, xytext=(0, 15 if number % 2 else -22),
-            textcoords="offset points", ha="center", fontsize=8,
+            f"{point['variant']}, {mb:.0f} MB", here, xytext=(14, 0), textcoords="offset points",
+            va="center", fontsize=8,
         )  # fmt: skip
     axes.set(xlabel=AXES[x], ylabel=AXES[y], title="Further left is faster, further up is better")
-    axes.set_xlim(left=0)
-    axes.margins(x=0.12, y=0.2)
+    axes.set_xlim(0, reach(found, x))
+    axes.margins(y=0.12)
     axes.grid(alpha=0.3)
     return drawn
 
@@ -59,15 +59,20 @@ def interactive(rows: Sequence[Row], x: str = "batch32_p50_ms", y: str = "ndcg_a
     import altair as alt
     import pandas as pd
 
-    found = pd.DataFrame(points(rows))
-    base = alt.Chart(found).encode(
-        alt.X(x, title=AXES[x], scale=alt.Scale(zero=True, padding=40)),
-        alt.Y(y, title=AXES[y], scale=alt.Scale(zero=False, padding=30)),
+    found = points(rows)
+    base = alt.Chart(pd.DataFrame(found)).encode(
+        alt.X(x, title=AXES[x], scale=alt.Scale(domain=[0, reach(found, x)], nice=False)),
+        alt.Y(y, title=AXES[y], scale=alt.Scale(zero=False, padding=20)),
     )
     names = ["variant", "size_mb", "batch1_p50_ms", "batch32_p50_ms", "cosine_mean", "ndcg_at_10"]
     marks = base.mark_circle(opacity=0.6).encode(
-        alt.Size("size_mb", title="MB", scale=alt.Scale(domain=[0, 100], range=[0, 100 * AREA])),
+        alt.Size("size_mb", legend=None, scale=alt.Scale(domain=[0, 100], range=[0, 100 * AREA])),
         alt.Color("variant", legend=None),
         tooltip=[alt.Tooltip(name, format="" if name == "variant" else ".4~g") for name in names],
     )
-    return (marks + base.mark_text(dy=-18).encode(text="variant")).properties(height=380)
+    return (marks + base.mark_text(align="left", dx=15).encode(text="variant")).properties(height=380)
+
+
+def reach(found: Sequence[dict[str, float | str]], x: str) -> float:
+    """Where the axis of times ends, so that the name beside the slowest mark has room."""
+    return 1.25 * max(float(point[x]) for point in found)

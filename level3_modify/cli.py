@@ -6,6 +6,7 @@ Results go to stdout, everything else to stderr; the link to the recorded run co
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,11 @@ def _prepare(out: Path | None) -> None:
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "permission denied"
     except OSError as error:
-        raise LadderError(f"{out} cannot be made: {error.strerror}.", "Name another folder.") from None
+        reason = (error.strerror or str(error)).lower()
+    if reason:
+        raise LadderError(f"The folder {out} cannot be written: {reason}.", "Choose another --out.")
 
 
 def _write(out: Path, study: Any) -> list[Path]:

@@ -52,7 +52,7 @@ class Job:
         return self._future.result()
 
     def label(self) -> str:
-        """What happens now: "Making and judging variants", "Timing them in turns"."""
-        if not self.rows:
+        """What happens now: "Timing the variants in turns"."""
+        if not self.share:
             return "Loading the encoder and judging it as it is"
         return "Timing the variants in turns" if self.share >= 0.5 else "Changing, weighing and judging"

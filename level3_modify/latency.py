@@ -20,7 +20,7 @@ import numpy as np
 from shared.stats import percentile
 
 Name = TypeVar("Name")
-WARM_UP = 2  # rounds that are not counted: the first calls allocate memory and fill caches
+WARM_UP = 1  # rounds that are not counted: the first calls allocate memory and fill caches
 
 
 @dataclass(frozen=True)

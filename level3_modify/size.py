@@ -52,7 +52,7 @@ def measure(model: nn.Module) -> Size:
     parameters = 0
     for name, value in model.state_dict().items():
         for tensor in _tensors(value):
-            parts[name.partition(".")[0]] += tensor.numel() * tensor.element_size()
+            parts[name.partition(".")[0]] += _stored(tensor)
             parameters += tensor.numel() if tensor.dim() else 0  # a lone number is a scale, nothing learnt
     return Size(written, parameters, dict(parts))
 
@@ -64,3 +64,11 @@ def _tensors(value: object) -> Iterator[torch.Tensor]:
     elif isinstance(value, tuple):
         for inner in value:
             yield from _tensors(inner)
+
+
+def _stored(tensor: torch.Tensor) -> int:
+    """Bytes of a tensor's numbers, and of the scales where every row has its own."""
+    numbers = tensor.numel() * tensor.element_size()
+    if not tensor.is_quantized or tensor.qscheme() == torch.per_tensor_affine:
+        return numbers
+    return numbers + tensor.q_per_channel_scales().nbytes + tensor.q_per_channel_zero_points().nbytes

@@ -103,9 +103,9 @@ class Study:
 
     @property
     def circumstances(self) -> str:
-        """One line: "2 threads on …, 20 rounds in turns after 2 to warm up, 134 passages, 40 questions"."""
+        """One line: "1 thread on …, 20 rounds in turns after 1 to warm up, 96 passages, 40 questions"."""
         return (
-            f"{self.threads} thread{'s' * (self.threads != 1)} on {self.machine}, {self.plan.rounds} rounds "
+            f"{self.threads} thread{'s' * (self.threads != 1)} on {self.machine}, {self.plan.rounds} round{'s' * (self.plan.rounds != 1)} "
             f"in turns after {latency.WARM_UP} to warm up, {self.passages} passages, "
             f"{self.questions} questions"
         )
@@ -118,7 +118,7 @@ def slim(plan: Plan = Plan(), on_change: Watch = lambda rows, share: None) -> St
     """Measure every variant of the plan.
 
     Args:
-        on_change: told after each variant and after each round of timing.
+        on_change: told at the start, after each variant, and after each round of timing.
 
     Raises:
         BadUsage: the plan names a variant that there is not.
@@ -128,6 +128,7 @@ def slim(plan: Plan = Plan(), on_change: Watch = lambda rows, share: None) -> St
     encoders: dict[str, Encoder] = {}
     rows: dict[str, Row] = {v.name: Row(v.name, v.changes) for v in chosen}
     judge = Judge(plan.seed)
+    on_change(list(rows.values()), 0.0)
     for done, variant in enumerate(chosen, 1):
         begin = time.perf_counter()
         try:

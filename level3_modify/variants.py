@@ -115,7 +115,7 @@ def keep_layers(model: nn.Module, kept: Sequence[int]) -> nn.Module:
 
 for _name, _kept, _why in (
     ("layers-5", (0, 1, 2, 3, 5), "the last but one is gone"),
-    ("layers-4", (0, 1, 3, 5), "every second is gone from the middle up"),
+    ("layers-4", (0, 1, 3, 5), "the third and the fifth are gone"),
     ("layers-3-spread", (0, 2, 5), "the first, one in the middle and the last stay"),
     ("layers-3-first", (0, 1, 2), "the first half stays"),
 ):

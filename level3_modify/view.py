@@ -47,11 +47,13 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
 def formats() -> dict[str, Any]:
     """How each column of the table is written, and what it means."""
     number = st.column_config.NumberColumn
-    shown = {
+    shown: dict[str, Any] = {
         label: number(format=f"%.{DIGITS[name]}f", help=HELP[name])
         for label, name in COLUMNS.items()
         if name in DIGITS
     }
+    shown |= {"variant": st.column_config.TextColumn(width=130, pinned=True)}
+    shown |= {list(COLUMNS)[-1]: st.column_config.TextColumn(width=250)}
     return {**shown, "parameters": number(format="%.1f M", help=HELP["parameters"])}
 
 
