@@ -1,0 +1,130 @@
+"""`ladder level2 …` as it is typed: results on stdout, the rest on stderr, the run recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from level2_prompting import LEVEL
+from level2_prompting.library import own
+from shared import runs
+from shared.cli import cli
+
+pytestmark = pytest.mark.usefixtures("on_demand")
+
+NOTES = "# Ferry\n\nThe ferry leaves at seven “sharp”\nfrom the old pier.\n"
+
+
+def level2(*words: str) -> Result:
+    """The command, in this process."""
+    return CliRunner().invoke(cli, ["level2", *words])
+
+
+@pytest.fixture(autouse=True)
+def forget_own_index() -> Iterator[None]:
+    yield
+    (own().folder / "current.json").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "ferry.md").write_text(NOTES, encoding="utf-8")
+    return folder
+
+
+def test_documents_are_indexed_recorded_and_asked(notes: Path) -> None:
+    done = level2("index", str(notes))
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("1 documents in 1 passages, with all-minilm-l6-v2")
+    assert done.stderr.splitlines()[-1].startswith("Run: ")
+    newest = runs.last_runs(LEVEL.number, 1)[0]
+    assert newest["name"] == "ferry.md"
+
+    asked = level2("ask", "When does the ferry leave?", "--json")
+    answer = json.loads(asked.stdout)
+    assert not answer["abstained"] and answer["engine"] == "reader" and answer["dropped"] == 0
+    assert len(answer["claims"]) >= 1
+    for claim in answer["claims"]:
+        assert claim["source"] == "ferry.md"
+        text = (notes / "ferry.md").read_text(encoding="utf-8")
+        assert text[claim["start"] : claim["end"]] == claim["quote"]
+    assert "traces" in answer["url"] and answer["trace_id"]
+
+
+def test_an_answer_streams_and_its_proof_follows(notes: Path) -> None:
+    assert level2("index", str(notes)).exit_code == 0
+    done = level2("ask", "When does the ferry leave?")
+    assert done.exit_code == 0, done.output
+    first, rest = done.stdout.split("\n\n", 1)
+    assert first == '"The ferry leaves at seven “sharp” from the old pier." [S1]'
+    assert rest.startswith("[1] ferry.md, characters 9 to 61:\n")
+    assert "reader at this machine" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Run: ")
+
+
+def test_the_articles_are_asked_if_nothing_was_indexed() -> None:
+    done = level2("ask", "How many frogs live in a typical garden pond?", "--json")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["abstained"] and answer["claims"] == []
+
+
+def test_hostile_files_are_said_and_the_rest_is_indexed(notes: Path) -> None:
+    (notes / "bad.md").write_bytes(b"\xff\xfe\x00")
+    (notes / "empty.txt").touch()
+    done = level2("index", str(notes), str(notes / "nowhere"), "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert told["documents"] == ["ferry.md"] and len(told["skipped"]) == 3
+    assert all(reason in done.stderr for reason in told["skipped"])
+    assert "Traceback" not in done.output
+
+
+def test_nothing_to_index_leaves_the_old_index(notes: Path, tmp_path: Path) -> None:
+    assert level2("index", str(notes)).exit_code == 0
+    before = own().manifest()
+    done = level2("index", str(tmp_path / "nowhere.md"))
+    assert done.exit_code == 1 and "Nothing of this can be indexed" in done.stderr
+    assert own().manifest() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ask", ""), "The question is empty"),
+        (("ask", "What?", "-k", "99"), "99"),
+        (("ask", "x" * 3000), "3,000"),
+    ],
+)
+def test_a_question_put_wrongly_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
+    done = level2(*words)
+    assert done.exit_code == 2 and said in done.stderr
+
+
+def test_the_evaluation_counts_every_question() -> None:
+    done = level2("evaluate", "--json")
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout)
+    assert 0.5 <= figures["hit_at_1"] <= figures["hit_at_5"] <= 1
+    assert figures["quotes_proven"] == 1  # the reader copies
+    assert figures["abstention_recall"] > 0.5 and figures["right"] > 0
+    recorded = runs.compare([figures["run_id"]])
+    text = json.dumps(recorded)
+    assert "ndcg_at_10" in text and "abstention_precision" in text
+
+
+def test_the_tour_is_one_run_with_what_it_measured() -> None:
+    from level2_prompting.tour import tour
+
+    told: list[str] = []
+    outcome = tour(told.append)
+    assert outcome.run_id and outcome.url
+    assert outcome.result.startswith("10 articles: hit@5 0.9")
+    assert "3 questions: 2 answered with proven quotes, 1 declined" in outcome.result
+    assert any("sources do not answer" in line for line in told)

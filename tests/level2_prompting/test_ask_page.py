@@ -1,0 +1,109 @@
+"""The page of level 2, used as a person uses it: every click runs the real script on the real service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from level2_prompting import view
+from shared.settings import CLONE
+
+HOSTILE = "<img src=x onerror=alert(1)> **bold** :red[x] $x$ <script>alert(1)</script>"
+
+pytestmark = pytest.mark.usefixtures("on_demand")
+
+
+@pytest.fixture(autouse=True)
+def clear() -> Iterator[None]:
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def page() -> AppTest:
+    return fine(AppTest.from_file(str(CLONE / "level2_prompting" / "app.py"), default_timeout=120).run())
+
+
+def fine(page: AppTest) -> AppTest:
+    assert not page.exception, page.exception
+    return page
+
+
+def ask(page: AppTest, question: str) -> AppTest:
+    return fine(page.chat_input[0].set_value(question).run())
+
+
+def html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def links(page: AppTest) -> list[str]:
+    return [element.proto.url for element in page.get("link_button")]
+
+
+def test_an_example_is_answered_with_its_proof_and_recorded(page: AppTest) -> None:
+    next(b for b in page.button if b.label.startswith("Does doubling")).click()
+    fine(page.run())
+    assert "<mark>" in html(page) and "Doubling a vector" in html(page)
+    assert any("cosine-similarity" in expander.label for expander in page.expander)
+    assert any("reader" in badge.value for badge in page.markdown)
+    assert len(links(page)) == 1 and "traces" in links(page)[0]
+    before = html(page)
+    fine(page.run())
+    assert html(page) == before and len(links(page)) == 1  # neither asked nor recorded again
+
+
+def test_what_is_not_there_is_declined_kindly_and_the_chat_goes_on(page: AppTest) -> None:
+    ask(page, "How many frogs live in a typical garden pond?")
+    assert "do not answer this" in page.info[0].value and not html(page).count("<mark>")
+    ask(page, "How do exams teach a model to bluff?")
+    assert len(page.chat_message) == 4 and len(links(page)) == 2
+
+
+def test_ones_own_files_are_asked(page: AppTest) -> None:
+    page.button_group(key="documents").set_value("Upload")
+    page.run()
+    assert page.chat_input[0].disabled
+    page.file_uploader(key="upload").upload(
+        "<b>ferry</b>.md", f"The ferry leaves at {HOSTILE} seven.".encode()
+    )
+    page.file_uploader(key="upload").upload("bad.txt", b"\xff\xfe")
+    fine(page.run())
+    assert "not UTF-8" in page.warning[0].value
+    ask(page, "When does the ferry leave? " + HOSTILE)
+    assert "<mark>" in html(page)
+    assert "<img" not in html(page) and "<script>" not in html(page)
+    assert "&lt;script&gt;" in html(page)
+    for shown in page.markdown:
+        assert "<script>" not in shown.value and "<img" not in shown.value
+
+
+def test_an_empty_question_is_no_turn(page: AppTest) -> None:
+    ask(page, "   ")
+    assert len(page.chat_message) in (0, 2)
+    assert len(page.chat_message) == 0 or "empty" in page.error[0].value
+
+
+def test_a_quote_is_marked_where_it_stands() -> None:
+    text = "word " * 300 + "the <quote> here" + " word" * 300
+    start = text.index("the <quote>")
+    shown = view.marked(text, start, start + len("the <quote> here"))
+    assert "<mark>the &lt;quote&gt; here</mark>" in shown
+    assert shown.count("… ") == 1 and shown.count(" …") >= 1
+    assert len(shown) < 3 * view.AROUND
+
+
+@pytest.mark.parametrize("text", ["all", "a\nb <c> d", "x" * 5000])
+def test_the_ends_of_a_document_are_not_cut(text: str) -> None:
+    import html as standard
+    import re
+
+    shown = view.marked(text, 0, len(text))
+    assert (
+        standard.unescape(re.sub(r"</?(p|mark)\b[^>]*>", "", shown.replace("&lt;", "\0"))).replace("\0", "<")
+        == text
+    )

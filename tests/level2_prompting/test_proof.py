@@ -1,0 +1,100 @@
+"""A quote is in its source, at a place that can be checked, or it is not part of the answer."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from level2_prompting.ask import proof
+from level2_prompting.index import Passage
+from level2_prompting.prove import fold, locate
+from level2_prompting.split import Chunk
+from shared.grounding import ABSTAIN, quoted
+
+SIGNS = st.text() | st.text(alphabet="ab é́ﬁ´½“”\"'—\u200b\u00ad\u00a0\n\t …ß가", max_size=30)
+
+
+@given(SIGNS, st.integers(0, 40), st.integers(1, 20))
+def test_a_copied_quote_is_found_for_any_unicode(text: str, start: int, length: int) -> None:
+    quote = text[start : start + length]
+    assume(fold(quote).strip(" "))
+    place = locate(quote, text)
+    assert place is not None
+    assert fold(text[slice(*place)]).strip(" ") == fold(quote).strip(" ")
+
+
+@given(SIGNS, SIGNS)
+def test_what_is_found_reads_like_the_quote(text: str, quote: str) -> None:
+    place = locate(quote, text)
+    if place is None:
+        assert quote not in text or not fold(quote).strip(" ")
+    else:
+        assert 0 <= place[0] < place[1] <= len(text)
+        assert fold(text[slice(*place)]) == fold(quote).strip(" ")
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "found"),
+    [
+        ("holds back the sea", "It holds  back\n  the sea.", "holds  back\n  the sea"),
+        ('the "gate"', "the “gate” is", "the “gate”"),
+        (unicodedata.normalize("NFD", "café"), "a café", "café"),
+        ("café", unicodedata.normalize("NFD", "a café"), unicodedata.normalize("NFD", "café")),
+        ("find", "they ﬁnd it", "ﬁnd"),
+        ("tide-gate", "a tide\u00ad‑gate", "tide\u00ad‑gate"),
+        ("i t", "ﬁ i t", "i t"),  # not from the middle of ﬁ
+    ],
+)
+def test_differences_that_nobody_sees_do_not_matter(quote: str, text: str, found: str) -> None:
+    place = locate(quote, text)
+    assert place is not None and text[slice(*place)] == found
+
+
+@pytest.mark.parametrize("quote", ["", "  ", "\u200b", "sea gate", "Holds back", "holds back the seas", "n"])
+def test_other_words_are_not_there(quote: str) -> None:
+    assert locate(quote, "It holds back the sea, ﬁﬂe.") is None
+
+
+def passage(text: str, start: int, source: str = "sea.md") -> Passage:
+    return Passage(Chunk("id", source, text, start, start + len(text)), 0.9)
+
+
+def test_each_claim_has_the_place_in_its_document() -> None:
+    document = "A preface. The gate\nholds back the sea."
+    passages = (passage(document[11:], 11), passage("Other words.", 0, "other.md"))
+    raw = f'It keeps water out. [S1: "The gate holds back"]\n{quoted("Other words.", "S2")}'
+    claims, dropped = proof(raw, passages)
+    assert [(c.text, c.source, c.start, c.end) for c in claims] == [
+        ("It keeps water out.", "sea.md", 11, 30),
+        ("Other words.", "other.md", 0, 12),
+    ]
+    assert claims[0].quote == document[11:30] == "The gate\nholds back"
+    assert not dropped
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('"The sea freezes." [S1]', "These words are not in sea.md."),
+        ('It is cold. [S1: "the sea freezes"]', "These words are not in sea.md."),
+        ('"The gate holds." [S7]', "There is no source S7."),
+        ("Everybody knows that the sea is deep.", "It names no source."),
+        ('It is blank. [S1: ""]', "These words are not in sea.md."),
+    ],
+)
+def test_what_is_invented_is_dropped_and_said(line: str, reason: str) -> None:
+    claims, dropped = proof(f'"The gate holds." [S1]\n\n{line}', (passage("The gate holds.", 0),))
+    assert [claim.text for claim in claims] == ["The gate holds."]
+    assert [one.reason for one in dropped] == [reason]
+
+
+def test_a_quote_of_another_passage_is_not_a_proof_from_this_one() -> None:
+    claims, dropped = proof('"Two." [S1]', (passage("One.", 0), passage("Two.", 9)))
+    assert not claims and len(dropped) == 1
+
+
+def test_declining_is_not_a_claim() -> None:
+    assert proof(ABSTAIN, (passage("One.", 0),)) == ((), ())
