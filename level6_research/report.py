@@ -122,7 +122,7 @@ def _registered(record: Record) -> list[Cell]:
         f"Common settings: {_settings(plan.config)}",
         *(f"Arm {arm}: {_settings(over)}" for arm, over in plan.arms.items()),
         f"Baseline: {plan.baseline}",
-        f"Budget: {plan.budget:g} minutes of trials",
+        f"Budget, in minutes of trials: {plan.budget:g}",
     ]
 
 
@@ -179,12 +179,14 @@ def _lost(record: Record) -> list[Block]:
 def _versions_told(history: Sequence[Record]) -> str:
     record, hashes = history[-1], {r.hash for r in history}
     if len(hashes) > 1:
-        told = f"The plan or the code changed {len(hashes) - 1} times: this is version {record.version}."
+        told = (
+            f"This is version {record.version} of {len(hashes)}: the plan or the code was changed in between."
+        )
     else:
         told = "The plan and the code are those first registered."
     same = [r for r in history if r.hash == record.hash]
     if len(same) > 1:
-        told += f" This version was run {len(same)} times in full or in part; all are listed."
+        told += f" It was run {len(same)} times; all are listed."
     return told
 
 

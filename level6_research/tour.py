@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 from shared.tour import Outcome
 
-TINY = {"steps": 30, "scenes": 32}  # about a second a trial: the verdict is honest, the networks are raw
+TINY = {
+    "steps": 30,
+    "scenes": 64,
+    "validation": 32,
+}  # about a second a trial: the verdict is honest, the networks are raw
 
 
 def tour(say: Callable[[str], None]) -> Outcome:

@@ -107,6 +107,6 @@ def _say(plan: Plan, arm: str, word: Word, mean: float, interval: Interval, vari
         "not enough evidence": f"neither clears the region of equivalence ({rope}) nor lies inside it",
     }[word]
     return (
-        f"{subject}: over {n} seeds {metric} changes by {mean:+.4g} on average, and the "
+        f"{subject}: over {n} seeds the mean change of {metric} is {mean:+.4g}, and its "
         f"{100 * interval.level:.4g} % interval, {interval.low:+.4g} to {interval.high:+.4g}, {reason}."
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from shared.stats import bootstrap_ratio, percentile
+from shared.stats import bootstrap_ratio, mean_interval, percentile
 
 
 def test_agrees_with_scipy():
@@ -75,3 +75,24 @@ def test_percentile():
     assert percentile([1, 2, 3, 4], 50) == 2.5
     assert percentile(list(range(101)), 95) == 95
     assert percentile([], 50) is None
+
+
+def test_the_interval_of_a_mean_is_scipys():
+    values = np.random.default_rng(2).normal(3, 2, 12)
+    ours = mean_interval(values, level=0.9, unit="seeds")
+    theirs = scipy_stats.t.interval(0.9, 11, loc=values.mean(), scale=scipy_stats.sem(values))
+    assert (ours.low, ours.high) == pytest.approx(theirs, rel=1e-12)
+    assert (ours.level, ours.unit) == (0.9, "seeds")
+
+
+@pytest.mark.parametrize("n", [2, 5, 20])
+def test_the_interval_of_a_mean_covers_what_it_says(n):
+    """Of 2,000 intervals at 95 %, 95 % hold the truth: within three standard errors, 1.5 points."""
+    draws = np.random.default_rng(n).normal(1.0, 3.0, size=(2000, n))
+    held = [i.low <= 1.0 <= i.high for i in map(mean_interval, draws)]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+def test_one_value_has_no_interval():
+    with pytest.raises(ValueError, match="two values"):
+        mean_interval([3.0])

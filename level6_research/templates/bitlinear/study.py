@@ -24,7 +24,7 @@ def run(config: dict[str, Any], seed: int, report: Report) -> dict[str, float]:
         batch=config["batch"],
         lr=config["lr"],
         train_count=config["scenes"],
-        val_count=config["scenes"],
+        val_count=config["validation"],
         seed=seed,
         eval_every=config["steps"],
     )
