@@ -78,7 +78,7 @@ def test_a_baseline_that_is_no_arm(tmp_path: Path) -> None:
     ],
 )
 def test_code_that_cannot_be_used(tmp_path: Path, code: str, told: str) -> None:
-    with pytest.raises(LadderError, match="study.py") as error:
+    with pytest.raises(LadderError, match=r"study\.py") as error:
         load(make(tmp_path / "s", code=code))
     assert told in error.value.message
 

@@ -88,8 +88,9 @@ def test_a_changed_study_is_a_new_version(tmp_path: Path) -> None:
 def test_a_trial_that_raises_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     switch = tmp_path / "mended"
     broken = CODE.replace(
-        "    for step", f"    import pathlib\n    if seed == 1 and config['lift'] and not "
-        f"pathlib.Path({str(switch)!r}).exists():\n        raise OSError('no <b>space</b> left')\n    for step",
+        "    for step", f"    import pathlib\n    mended = pathlib.Path({str(switch)!r}).exists()\n"
+        "    if seed == 1 and config['lift'] and not mended:\n"
+        "        raise OSError('no <b>space</b> left')\n    for step",
     )  # fmt: skip
     folder = make(tmp_path / "raises", code=broken)
     record, _ = run(folder)

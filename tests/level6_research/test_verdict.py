@@ -39,7 +39,9 @@ def test_what_a_seed_does_to_both_cancels() -> None:
     """Seeds that differ by a hundred hide nothing of a difference of one."""
     registered = plan(5, rope=0.5)
     base = [0.0, 100.0, 200.0, 300.0, 400.0]
-    found = values(registered, base=base, arm1=[b + 1 + e for b, e in zip(base, (0, 0.1, -0.1, 0.1, -0.1))])
+    noise = (0, 0.1, -0.1, 0.1, -0.1)
+    arm = [b + 1 + e for b, e in zip(base, noise, strict=True)]
+    found = values(registered, base=base, arm1=arm)
     assert judge(registered, found)[0].word == "better"
 
 
