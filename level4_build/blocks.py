@@ -131,13 +131,14 @@ def positions(height: int, width: int, channels: int) -> Tensor:
 def initialise(model: nn.Module, generator: torch.Generator) -> nn.Module:
     """Draw all weights of convolutions and linear layers anew, from this generator alone.
 
-    He et al. (arXiv 1502.01852) for convolutions, a small normal for linear layers, zero for biases.
+    He et al. (arXiv 1502.01852) for convolutions; for linear layers a normal so small that each Transformer
+    block begins as almost nothing added; zero for biases.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
         elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=module.in_features**-0.5 / 2, generator=generator)
+            nn.init.normal_(module.weight, std=0.02, generator=generator)
         else:
             continue
         if module.bias is not None:

@@ -3,14 +3,16 @@
     scenes = Scenes("train", count=512)
     image, mask = scenes[0]  # (3, 64, 64) float32 from 0 to 1, (64, 64) int64
 
-What makes it hard is what makes photographs hard: colour says nothing about the class, shapes hide each
-other, light falls off, surfaces have stripes, the sensor is noisy, and some classes are rare.
+What makes it hard is what makes photographs hard: shapes hide each other, light falls off, surfaces have
+stripes, the sensor is noisy, some classes are rare, and colour mostly tells the class, but not always. A
+network finds that short cut first and learns form later: paint a circle in a square's colour and see.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal, NamedTuple
@@ -36,8 +38,10 @@ PALETTE = {
     "ring": "#cc79a7",
     "bar": "#d55e00",
 }
-SHAPES = (4, 8)  # how many in a scene, at least and at most
-NOISE = 0.10  # of the sensor, as a share of white
+SHAPES = (3, 7)  # how many in a scene, at least and at most
+HUES = (0.60, 0.12, 0.40, 0.84, 0.00)  # the usual one of each kind
+TYPICAL = 0.85  # how often a shape has the usual hue of its kind; otherwise any
+NOISE = 0.08  # of the sensor, as a share of white
 STRIPES = 0.25  # how strong they are
 LIGHT = 0.5  # how much of it is lost from one side to the other, at most
 
@@ -97,17 +101,18 @@ def draw(shapes: Sequence[Shape], size: int, rng: np.random.Generator) -> Scene:
 
 def imagine(rng: np.random.Generator) -> list[Shape]:
     """Shapes of a scene, at random."""
+    kinds = rng.choice(KINDS, rng.integers(SHAPES[0], SHAPES[1] + 1), p=COMMON)
     return [
         Shape(
-            kind=str(rng.choice(KINDS, p=COMMON)),
+            kind=str(kind),
             x=rng.uniform(0.08, 0.92),
             y=rng.uniform(0.08, 0.92),
-            size=rng.uniform(0.09, 0.22),
+            size=rng.uniform(0.10, 0.23),
             angle=rng.uniform(0, 2 * np.pi),
-            colour=tuple(rng.uniform(0.15, 1.0, 3)),
+            colour=_surface(kind, rng),
             stripes=float(rng.choice([0, 3, 5])),
         )
-        for _ in range(rng.integers(SHAPES[0], SHAPES[1] + 1))
+        for kind in kinds
     ]
 
 
@@ -193,9 +198,17 @@ def _inside(kind: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (abs(a) <= 1.35) & (abs(b) <= 0.3)  # bar
 
 
+def _surface(kind: str, rng: np.random.Generator) -> tuple[float, float, float]:
+    """A colour for a shape: of the usual hue of its kind, more or less, or of any."""
+    usual = rng.normal(HUES[KINDS.index(kind)], 0.03) % 1
+    hue = usual if rng.uniform() < TYPICAL else rng.uniform()
+    return hsv_to_rgb(hue, rng.uniform(0.45, 1.0), rng.uniform(0.45, 1.0))
+
+
 def _background(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A colour with slow waves in it: (H, W, 3)."""
-    colour = rng.uniform(0.1, 0.9, 3).astype(np.float32)
+    pale = hsv_to_rgb(rng.uniform(), rng.uniform(0, 0.35), rng.uniform(0.15, 0.85))
+    colour = np.array(pale, np.float32)
     x, y, phase = rng.uniform(-12, 12, 2).astype(np.float32), rng.uniform(-12, 12, 2), rng.uniform(0, 6.3, 2)
     waves = sum(
         np.sin(a * u + np.float32(b) * v + np.float32(p)) for a, b, p in zip(x, y, phase, strict=True)
