@@ -1,4 +1,7 @@
-"""Level 5, write new components: BitLinear, a linear layer with weights of -1, 0 and 1."""
+"""Level 5, write new components: BitLinear, a linear layer with weights of -1, 0 and 1.
+
+Read the modules in this order: quantise, bitlinear, reference, verify, checks, convert, train.
+"""
 
 from shared.levels import Level
 
@@ -8,4 +11,6 @@ LEVEL = Level(
     title="A new layer from a paper",
     question="How do I turn a paper's equations into a layer that I can trust?",
     minutes=45,
+    baseline="macro IoU 0.246 with ternary weights, 0.261 in full precision: 300 steps, seed 0 "
+    "(ladder level5 train)",
 )
