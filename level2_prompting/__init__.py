@@ -1,4 +1,7 @@
-"""Level 2, design prompts and ground answers: questions over documents, quotes that are proven."""
+"""Level 2, design prompts and ground answers: questions over documents, quotes that are proven.
+
+Read the modules in this order: corpus, split, evaluate, documents, index, ask, prove, answers.
+"""
 
 from shared.levels import Level
 
@@ -8,4 +11,5 @@ LEVEL = Level(
     title="Answers with proof over your documents",
     question="How do I make a model answer from my documents, prove it, and say when it cannot?",
     minutes=45,
+    baseline="hit@5 0.93 and nDCG@10 0.79 on the 40 development questions, dense search (ladder level2 evaluate)",
 )

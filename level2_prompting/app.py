@@ -18,7 +18,7 @@ from shared.errors import LadderError
 
 EXAMPLES = (
     "Does doubling a vector change its score?",
-    "How do exams teach a model to bluff?",
+    "Why do language models fail to count the letters in a word?",
     "What does it cost to rent a GPU?",
 )
 
@@ -147,7 +147,7 @@ def main() -> None:
         "Ask these documents" if index else "Upload a document first",
         disabled=index is None, max_chars=LONGEST_QUESTION, submit_mode="stop",
     )  # fmt: skip
-    question = chosen or asked
+    question = (chosen or asked or "").strip()
     if question and index:
         turns.append(Turn(question, over))
         answer_now(turns[-1], index, provider)

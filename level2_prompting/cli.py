@@ -75,11 +75,11 @@ def index(paths: tuple[Path, ...], provider: str | None, as_json: bool) -> None:
 
 @cli.command(
     epilog=example(
-        'ladder level2 ask "Does doubling a vector change its score?"',
+        'ladder level2 ask "Why do language models fail to count letters?"',
         'ladder level2 ask "What does a GPU cost?" --json',
     )
 )
-@click.argument("question", default="What does BM25 do with a rare word?")
+@click.argument("question", default="Does doubling a vector change its score?")
 @click.option("-k", default=4, show_default=True, type=click.IntRange(1, 20), help="Passages to read.")
 @provider_option
 @json_option

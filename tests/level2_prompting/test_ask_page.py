@@ -49,7 +49,7 @@ def test_an_example_is_answered_with_its_proof_and_recorded(page: AppTest) -> No
     next(b for b in page.button if b.label.startswith("Does doubling")).click()
     fine(page.run())
     assert "<mark>" in html(page) and "Doubling a vector" in html(page)
-    assert any("cosine-similarity" in expander.label for expander in page.expander)
+    assert any("similarity" in expander.label for expander in page.expander)
     assert any("reader" in badge.value for badge in page.markdown)
     assert len(links(page)) == 1 and "traces" in links(page)[0]
     before = html(page)
@@ -60,7 +60,7 @@ def test_an_example_is_answered_with_its_proof_and_recorded(page: AppTest) -> No
 def test_what_is_not_there_is_declined_kindly_and_the_chat_goes_on(page: AppTest) -> None:
     ask(page, "How many frogs live in a typical garden pond?")
     assert "do not answer this" in page.info[0].value and not html(page).count("<mark>")
-    ask(page, "How do exams teach a model to bluff?")
+    ask(page, "Why do language models fail to count the letters in a word?")
     assert len(page.chat_message) == 4 and len(links(page)) == 2
 
 
@@ -73,7 +73,7 @@ def test_ones_own_files_are_asked(page: AppTest) -> None:
     )
     page.file_uploader(key="upload").upload("bad.txt", b"\xff\xfe")
     fine(page.run())
-    assert "not UTF-8" in page.warning[0].value
+    assert "left out" in page.warning[0].value
     ask(page, "When does the ferry leave? " + HOSTILE)
     assert "<mark>" in html(page)
     assert "<img" not in html(page) and "<script>" not in html(page)
@@ -84,8 +84,7 @@ def test_ones_own_files_are_asked(page: AppTest) -> None:
 
 def test_an_empty_question_is_no_turn(page: AppTest) -> None:
     ask(page, "   ")
-    assert len(page.chat_message) in (0, 2)
-    assert len(page.chat_message) == 0 or "empty" in page.error[0].value
+    assert not page.chat_message and not links(page)
 
 
 def test_a_quote_is_marked_where_it_stands() -> None:
