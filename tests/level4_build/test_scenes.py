@@ -29,7 +29,7 @@ def test_the_set_gives_what_the_network_takes() -> None:
     assert (image.shape, image.dtype, mask.shape, mask.dtype) == (
         (3, 40, 40), torch.float32, (40, 40), torch.int64,
     )  # fmt: skip
-    assert 0 <= image.min() and image.max() <= 1 and image.std() > 0.02
+    assert image.min() >= 0 and image.max() <= 1 and image.std() > 0.02
     every, truths = Scenes("val", 5, size=40).all()
     assert torch.equal(torch.stack(images), every.float() / 255)
     assert torch.equal(torch.stack(masks), truths.long())
