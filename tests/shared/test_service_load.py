@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import subprocess
 import sys
 import threading
@@ -98,10 +99,17 @@ def test_work_is_dropped_when_the_client_leaves(start_service):
         speech = np.tile(decode(file, 600, GO_ON), 10) / 32768
     body, content_type = multipart(wav(speech), model="whisper-1")
     clients = [send_and_wait(service, body, content_type) for _ in range(2)]
-    wait_until(lambda: is_full(service))
+    wait_until(lambda: jobs(service) == 2)
+    assert is_full(service)
     for client in clients:
         client.close()
-    wait_until(lambda: not is_full(service))
+    wait_until(lambda: jobs(service) == 0)
+    assert "bridge" in text_of(service)
+
+
+def jobs(service: Service) -> int:
+    """Requests worked on or waiting. Asking does not join the line, as a request would."""
+    return json.loads(http_get(service, "/health")[1])["jobs"]
 
 
 def is_full(service: Service) -> bool:
@@ -117,7 +125,8 @@ def test_a_stream_that_is_left_frees_the_model(start_service):
     next(iter(stream))
     assert is_full(service)
     stream.close()
-    wait_until(lambda: not is_full(service))
+    wait_until(lambda: jobs(service) == 0)
+    assert "bridge" in text_of(service)
 
 
 def test_health_answers_while_the_model_works(service: Service):

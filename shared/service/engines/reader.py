@@ -1,8 +1,9 @@
 """The embedded chat engine: it quotes the sentences of the prompt's own sources that answer the question.
 
 It is extractive: it writes nothing of its own, so that it cannot make anything up. Each sentence is scored
-against the question by meaning (the cosine of their vectors) and by words (the share of the question's rare
-words that it holds). How sources and quotes are spelled is in shared/grounding.py.
+against the question by its meaning (the cosine of their vectors), by that of the passage it stands in, and by
+its words (the share of the question's rare words that it holds). How sources and quotes are spelled is in
+shared/grounding.py.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from shared.service.engines.base import ChatAsk, Delta, Message
 from shared.service.engines.sentences import sentences
 from shared.service.jobs import Cancelled
 
-WEIGHT = 0.7  # of meaning; the rest is the weight of words
-THRESHOLD = 0.45  # a best score below it: the sources do not answer
+WEIGHTS = (0.5, 0.3, 0.2)  # of the sentence's meaning, its passage's meaning, its words
+THRESHOLD = 0.4  # a best score below it: the sources do not answer
 MARGIN = 0.05  # a further sentence is quoted if its score is so near to the best
 MOST = 3  # sentences quoted
 
@@ -48,16 +49,23 @@ STOP_WORDS = frozenset(COMMON.split())
 
 @dataclass(frozen=True)
 class Evidence:
-    """A sentence of a source, and how well it fits the question: `meaning` and `words`, both at most 1."""
+    """A sentence of a source, and how well it fits the question.
+
+    Attributes:
+        meaning: cosine of the sentence and the question.
+        passage: cosine of the whole source and the question.
+        words: the share of the question's words that the sentence holds, 0 to 1.
+    """
 
     source: str
     text: str
     meaning: float
+    passage: float
     words: float
 
-    def score(self, weight: float = WEIGHT) -> float:
-        """Both in one number."""
-        return weight * self.meaning + (1 - weight) * self.words
+    def score(self, weights: tuple[float, float, float] = WEIGHTS) -> float:
+        """All in one number."""
+        return sum(w * x for w, x in zip(weights, (self.meaning, self.passage, self.words), strict=True))
 
 
 class Reader:
@@ -90,18 +98,27 @@ class Reader:
         self, question: str, sources: Sequence[tuple[str, str]], cancel: threading.Event | None = None
     ) -> list[Evidence]:
         """Every sentence of the sources (ids and texts) with its scores, in order, none twice."""
-        found: dict[str, str] = {}
-        for name, text in sources:
+        found: dict[str, int] = {}  # the number of the source that each sentence was first seen in
+        for number, (_, text) in enumerate(sources):
             for sentence in sentences(text):
-                found.setdefault(sentence.text, name)
+                found.setdefault(sentence.text, number)
         texts = list(found)
-        asked, meaning = self._encoder.encode([question])[0], []
+        meaning = self._cosines(question, texts, cancel)
+        passage = self._cosines(question, [text for _, text in sources], cancel)
+        words = overlap(question, texts)
+        return [
+            Evidence(sources[number][0], text, meaning[i], passage[number], words[i])
+            for i, (text, number) in enumerate(found.items())
+        ]
+
+    def _cosines(self, question: str, texts: list[str], cancel: threading.Event | None) -> list[float]:
+        asked = self._encoder.encode([question])[0]
+        found: list[float] = []
         for start in range(0, len(texts), BATCH):
             if cancel and cancel.is_set():
                 raise Cancelled
-            meaning += (self._encoder.encode(texts[start : start + BATCH]) @ asked).tolist()
-        scores = zip(found.items(), meaning, overlap(question, texts), strict=True)
-        return [Evidence(name, text, cosine, words) for (text, name), cosine, words in scores]
+            found += (self._encoder.encode(texts[start : start + BATCH]) @ asked).tolist()
+        return found
 
     def _lines(self, messages: Sequence[Message], cancel: threading.Event) -> Iterator[str]:
         sources, question = latest_sources(messages), last_question(messages)
@@ -122,12 +139,14 @@ class Reader:
 
 
 def choose(
-    evidence: Sequence[Evidence], weight: float = WEIGHT, threshold: float = THRESHOLD
+    evidence: Sequence[Evidence],
+    weights: tuple[float, float, float] = WEIGHTS,
+    threshold: float = THRESHOLD,
 ) -> list[Evidence]:
     """The one to three sentences that answer, best first; none if even the best is under the threshold."""
-    ranked = sorted(evidence, key=lambda piece: -piece.score(weight))[:MOST]
-    floor = max(threshold, ranked[0].score(weight) - MARGIN) if ranked else threshold
-    return [piece for piece in ranked if piece.score(weight) >= floor]
+    ranked = sorted(evidence, key=lambda piece: -piece.score(weights))[:MOST]
+    floor = max(threshold, ranked[0].score(weights) - MARGIN) if ranked else threshold
+    return [piece for piece in ranked if piece.score(weights) >= floor]
 
 
 def overlap(question: str, texts: Sequence[str]) -> list[float]:
