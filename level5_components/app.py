@@ -19,6 +19,7 @@ from shared import ui
 from shared.errors import LadderError
 
 LOOK_S = 0.5  # how often the page looks how far a training is
+# Keys begin with "level5": in the hub all pages share one session.
 HELP = {
     "γ": "The mean absolute value of all weights of the layer: the one number that scales its three levels.",
     "IoU, full precision": "The mean over the classes, on scenes that the network was not trained on. "
@@ -36,7 +37,7 @@ def weights(trained: Comparison | None) -> None:
     """One layer's weights as they are trained, and as the layer multiplies by them."""
     network = trained.ternary.model if trained else convert_linears(new_model(preset()))
     when = f"after {trained.ternary.steps} steps" if trained else "before training"
-    name = st.selectbox("Layer", census(network).names, key="layer")
+    name = st.selectbox("Layer", census(network).names, key="level5 layer")
     weight = network.get_parameter(f"{name}.weight")
     shares, gamma = view.levels_of(weight)
     ui.metric_row(
@@ -73,9 +74,9 @@ def check() -> None:
     """A button, and the table of what the checks measured."""
     if st.button("Run the checks", type="primary", icon=":material/rule:"):
         with st.spinner("Checking BitLinear …"):
-            st.session_state["findings"] = verify(BitLinear, LINEAR)
-        st.session_state.pop("verify_url", None)
-    findings: list[Finding] | None = st.session_state.get("findings")
+            st.session_state["level5 findings"] = verify(BitLinear, LINEAR)
+        st.session_state.pop("level5 verify_url", None)
+    findings: list[Finding] | None = st.session_state.get("level5 findings")
     if findings is None:
         st.caption(f"{len(LINEAR)} questions to the layer, each answered by a measured error.")
         return
@@ -83,13 +84,13 @@ def check() -> None:
     ui.metric_row({"Passed": f"{passed} of {len(findings)}"})
     st.dataframe(view.finding_rows(findings), hide_index=True, width="stretch", height="content")
     link = st.empty()
-    if "verify_url" not in st.session_state:
+    if "level5 verify_url" not in st.session_state:
         from level5_components.record import record_verify
 
         with link, st.spinner("Recording this run in MLflow …"):
-            st.session_state["verify_url"] = record_verify("BitLinear", findings, source="page").url
+            st.session_state["level5 verify_url"] = record_verify("BitLinear", findings, source="page").url
     with link.container():
-        ui.run_link(st.session_state["verify_url"])
+        ui.run_link(st.session_state["level5 verify_url"])
 
 
 # Train -----------------------------------------------------------------------------------------------
@@ -98,13 +99,15 @@ def check() -> None:
 def train() -> None:
     """Settings, a button, and both curves as they grow."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        steps = st.select_slider("Steps of each", [30, 60, 150, 300, 600], 60, key="steps", width=320)
-        seed = st.number_input("Seed", 0, 999, 0, key="seed", width=140, help="First weights and scenes.")
-    job: Job | None = st.session_state.get("job")
+        steps = st.select_slider("Steps of each", [30, 60, 150, 300, 600], 60, key="level5 steps", width=320)
+        seed = st.number_input(
+            "Seed", 0, 999, 0, key="level5 seed", width=140, help="First weights and scenes."
+        )
+    job: Job | None = st.session_state.get("level5 job")
     running = job is not None and not job.wait(0)
     if st.button("Train both", type="primary", icon=":material/play_arrow:", disabled=running):
-        st.session_state["job"] = Job(preset(int(steps), int(seed)))
-        st.session_state.pop("train_url", None)
+        st.session_state["level5 job"] = Job(preset(int(steps), int(seed)))
+        st.session_state.pop("level5 train_url", None)
         st.rerun()
     if job is None:
         st.caption("Level 4's network twice, from the same first weights. 60 steps of each: some 10 s.")
@@ -154,18 +157,18 @@ def show(job: Job) -> None:
         view.iou_chart({arm: f.history for arm, f in found.fits.items()}, steps), width="stretch"
     )
     st.caption(found.size())
-    if "train_url" not in st.session_state:
+    if "level5 train_url" not in st.session_state:
         from level5_components.record import record_train
 
         with link, st.spinner("Recording this run in MLflow …"):
-            st.session_state["train_url"] = record_train(found, source="page").url
+            st.session_state["level5 train_url"] = record_train(found, source="page").url
     with link.container():
-        ui.run_link(st.session_state["train_url"])
+        ui.run_link(st.session_state["level5 train_url"])
 
 
 def finished() -> Comparison | None:
     """The comparison of this visit, once it has ended well."""
-    job: Job | None = st.session_state.get("job")
+    job: Job | None = st.session_state.get("level5 job")
     return job.result() if job and job.wait(0) and not job.failed else None
 
 

@@ -40,7 +40,7 @@ def press(page: AppTest, label: str) -> AppTest:
 
 def test_a_layer_can_be_chosen_and_its_weights_are_counted(page: AppTest) -> None:
     assert numbers(page)["Weights"] == "12,288"  # 64 x 192, the first: q, k and v
-    page.selectbox(key="layer").set_value("transformer.1.feed_forward.widen")
+    page.selectbox(key="level5 layer").set_value("transformer.1.feed_forward.widen")
     assert numbers(fine(page.run()))["Weights"] == "16,384"
     assert [tab.label for tab in page.tabs] == ["Weights", "Equation and code", "Check it", "Train it"]
 
@@ -61,7 +61,7 @@ def test_the_checks_run_at_a_press_and_are_recorded_once(page: AppTest) -> None:
 
 
 def test_both_networks_train_and_the_trained_weights_are_shown(page: AppTest) -> None:
-    page.select_slider(key="steps").set_value(30)
+    page.select_slider(key="level5 steps").set_value(30)
     before = numbers(page)["γ"]
     press(page, "Train both")
     fine(page.run())
