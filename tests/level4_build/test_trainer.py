@@ -48,7 +48,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 def test_it_overfits_one_batch() -> None:
     config = TrainConfig(
-        steps=80, batch=2, size=24, train_count=2, val_count=1, eval_every=1000, lr=1e-2,
+        steps=150, batch=2, size=24, train_count=2, val_count=1, eval_every=1000, lr=1e-2,
         model=UNetConfig(widths=(8, 16), transformer_layers=1, heads=2),
     )  # fmt: skip
     done = fit(config)
