@@ -5,6 +5,7 @@ streamlit run level6_research/app.py
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import streamlit as st
@@ -21,6 +22,7 @@ from shared.errors import LadderError
 LOOK_S = 0.5  # how often the page looks how far a job is
 COLOURS = {"better": "green", "worse": "red", "equivalent": "blue", "not enough evidence": "gray"}
 MARKS = {"finished": "✓", "failed": "✗", "killed": "✗", "running": "…"}
+ALT = "The seeds in pairs, the interval of their difference, and the curves"
 LABELS = {"coin": "coin: a second, no training", "bitlinear": "bitlinear: ten small trainings"}
 
 
@@ -70,7 +72,7 @@ def show(past: Sequence[Record], report: Report) -> None:
     head, rows = by_arm(record)
     ui.metric_row({f"{row[0]}: {head[1]} ± sd": f"{row[1]} ± {row[2]}" for row in rows})
     ui.run_link(record.url)
-    st.image(report.figure, width="stretch")
+    st.html(scrollable(report.figure))
     trials, versions, whole = st.tabs(["Trials", "Versions", "Report"])
     with trials:
         st.dataframe(
@@ -93,6 +95,13 @@ def show(past: Sequence[Record], report: Report) -> None:
                 )
         with st.container(height=520):
             st.markdown(report.markdown.replace("![", "Figure above: ["))
+
+
+def scrollable(figure: str) -> str:
+    """The picture as HTML: as wide as the page, and on a phone wide enough to read, by scrolling."""
+    data = base64.b64encode(figure.encode()).decode()
+    image = f'<img alt="{ALT}" style="width: 100%; min-width: 780px" src="data:image/svg+xml;base64,{data}">'
+    return f'<div style="overflow-x: auto">{image}</div>'
 
 
 def _row(trial: Trial) -> dict[str, object]:

@@ -55,7 +55,10 @@ def test_new_run_report_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_study_with_a_failing_trial_ends_with_1_and_says_what_to_do(tmp_path: Path) -> None:
-    code = "def run(c, seed, report):\n    if seed == 2: raise RuntimeError('no luck')\n    return {'score': seed}\n"
+    code = (
+        "def run(c, seed, report):\n    if seed == 2: raise RuntimeError('no luck')\n"
+        "    return {'score': seed}\n"
+    )
     folder = make(tmp_path / "unlucky", code=code)
     done = ladder("run", folder)
     assert done.exit_code == 1
