@@ -20,6 +20,7 @@ from shared import ui
 from shared.errors import LadderError
 
 LOOK_S = 0.5  # how often the page looks how far a job is
+# Keys begin with "level6": in the hub all pages share one session.
 COLOURS = {"better": "green", "worse": "red", "equivalent": "blue", "not enough evidence": "gray"}
 MARKS = {"finished": "✓", "failed": "✗", "killed": "✗", "running": "…"}
 ALT = "The seeds in pairs, the interval of their difference, and the curves"
@@ -121,7 +122,7 @@ def _version(record: Record) -> dict[str, object]:
 
 def reported(past: Sequence[Record]) -> Report:
     """The report on a study as it stands, made once and kept with its run."""
-    reports: dict[str, Report] = st.session_state.setdefault("reports", {})
+    reports: dict[str, Report] = st.session_state.setdefault("level6 reports", {})
     record = past[-1]
     key = f"{record.run_id} {len(record.attempts)} {len(record.values)} {len(past)}"
     if key not in reports:
@@ -149,13 +150,13 @@ def studies(wanted: str | None) -> None:
 def main() -> None:
     ui.page(LEVEL)
     study = choose()
-    jobs: dict[str, Job] = st.session_state.setdefault("jobs", {})
+    jobs: dict[str, Job] = st.session_state.setdefault("level6 jobs", {})
     again = st.checkbox("Start over where all is done", help="The report counts how often a version was run.")
     if st.button("Run this study", type="primary", icon=":material/science:"):
         running = jobs.get(study.name)
         if running is None or running.wait(0):
             jobs[study.name] = Job(study, again)
-        st.session_state["shown"] = study.name
+        st.session_state["level6 shown"] = study.name
     if job := jobs.get(study.name):
         watch(job)
         try:
@@ -166,7 +167,7 @@ def main() -> None:
             ui.error_box(error)
     st.divider()
     try:
-        studies(st.session_state.get("shown"))
+        studies(st.session_state.get("level6 shown"))
     except LadderError as error:
         ui.error_box(error)
 

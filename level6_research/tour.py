@@ -6,11 +6,7 @@ from collections.abc import Callable
 
 from shared.tour import Outcome
 
-TINY = {"steps": 20, "size": 24, "scenes": 64, "validation": 32}  # half a second a trial: honest, and raw
-    "steps": 30,
-    "scenes": 64,
-    "validation": 32,
-}  # about a second a trial: the verdict is honest, the networks are raw
+TINY = {"steps": 20, "size": 24, "scenes": 64, "validation": 32}  # half a second a trial
 
 
 def tour(say: Callable[[str], None]) -> Outcome:
