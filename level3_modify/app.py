@@ -14,11 +14,10 @@ from level3_modify import LEVEL, chart, view
 from level3_modify.job import Job
 from level3_modify.quality import agreement, remembering
 from level3_modify.search import TOP, Index, cosine, questions
-from level3_modify.slim import Plan, Row, Study, changed
+from level3_modify.slim import Plan, Row, Study, changed, original, original_encode
 from level3_modify.variants import VARIANTS, find, source
 from level3_modify.words import sentence, sentences
 from shared import ui
-from shared.encoder import Encoder
 from shared.errors import LadderError
 
 if TYPE_CHECKING:
@@ -101,13 +100,7 @@ def recorded(study: Study) -> Recorded:
 @st.cache_resource(show_spinner="Changing the encoder and reading the corpus with it …")
 def sight(name: str) -> Index:
     """The corpus as a variant of the encoder sees it."""
-    return Index(remembering(changed(original(), find(name)).encode))
-
-
-@st.cache_resource(show_spinner="Loading the encoder …")
-def original() -> Encoder:
-    """The encoder as it came. Nothing on this page changes it."""
-    return Encoder.load()
+    return Index(original_encode() if name == "fp32" else remembering(changed(original(), find(name)).encode))
 
 
 @st.fragment

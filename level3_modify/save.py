@@ -9,9 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from level3_modify.slim import changed
+from level3_modify.slim import changed, original
 from level3_modify.variants import find
-from shared.encoder import Encoder
 from shared.errors import BadUsage
 
 
@@ -29,7 +28,7 @@ def save(name: str, folder: Path) -> Path:
         )
     if folder.exists():
         raise BadUsage(f"{folder} is there already.", "Name a folder that is not there yet.")
-    encoder = changed(Encoder.load(), variant)
+    encoder = changed(original(), variant)
     model: Any = encoder.model
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:

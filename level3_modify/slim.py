@@ -11,13 +11,13 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from level2_prompting.evaluate import Retrieval, retrieval_scores
+from level2_prompting.evaluate import Encode, Retrieval, retrieval_scores
 from level3_modify import latency
 from level3_modify.quality import Agreement, Shift, agreement, hits, remembering, shift
 from level3_modify.search import passages, questions, spread
@@ -104,8 +104,9 @@ class Study:
     @property
     def circumstances(self) -> str:
         """One line: "1 thread on …, 20 rounds in turns after 1 to warm up, 96 passages, 40 questions"."""
+        rounds = f"{self.plan.rounds} round{'s' * (self.plan.rounds != 1)}"
         return (
-            f"{self.threads} thread{'s' * (self.threads != 1)} on {self.machine}, {self.plan.rounds} round{'s' * (self.plan.rounds != 1)} "
+            f"{self.threads} thread{'s' * (self.threads != 1)} on {self.machine}, {rounds} "
             f"in turns after {latency.WARM_UP} to warm up, {self.passages} passages, "
             f"{self.questions} questions"
         )
@@ -124,15 +125,14 @@ def slim(plan: Plan = Plan(), on_change: Watch = lambda rows, share: None) -> St
         BadUsage: the plan names a variant that there is not.
     """
     began, chosen = time.time(), choose(plan.names)
-    original = Encoder.load()
     encoders: dict[str, Encoder] = {}
     rows: dict[str, Row] = {v.name: Row(v.name, v.changes) for v in chosen}
-    judge = Judge(plan.seed)
     on_change(list(rows.values()), 0.0)
+    judge = Judge(plan.seed)
     for done, variant in enumerate(chosen, 1):
         begin = time.perf_counter()
         try:
-            encoders[variant.name] = changed(original, variant)
+            encoders[variant.name] = changed(original(), variant)
         except LadderError as error:
             rows[variant.name] = replace(rows[variant.name], absent=f"not on this machine: {error.message}")
         else:
@@ -150,34 +150,47 @@ def slim(plan: Plan = Plan(), on_change: Watch = lambda rows, share: None) -> St
     )  # fmt: skip
 
 
+@lru_cache
+def original() -> Encoder:
+    """The encoder as it came, loaded once a process. Nothing changes it."""
+    return Encoder.load()
+
+
+@lru_cache
+def original_encode() -> Encode:
+    """How the original encodes: what it has encoded once in this process is known."""
+    return remembering(original().encode)
+
+
 def changed(original: Encoder, variant: Variant) -> Encoder:
     """An encoder with the changed copy of the model; the original stays as it is."""
     return Encoder(variant.change(original.model), original.tokenizer, original.max_tokens)
 
 
 class Judge:
-    """Weighs encoders and compares each with the first one that it was shown."""
+    """Weighs changed encoders and compares each with the original."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._vectors: np.ndarray | None = None
-        self._retrieval: Retrieval | None = None
+        self._texts = [passage.text for passage in passages()]
+        self._vectors = original_encode()(self._texts)  # (N, width)
+        self._retrieval = retrieval_scores(original_encode())
 
     def judge(self, row: Row, encoder: Encoder) -> Row:
         """The row with size, agreement and retrieval filled in."""
+        if row.name == "fp32":  # a copy bit for bit, whose vectors are known
+            return replace(
+                row, size=measure(encoder.model), agreement=agreement(self._vectors, self._vectors),
+                retrieval=self._retrieval,
+            )  # fmt: skip
         encode = remembering(encoder.encode)
         retrieval = retrieval_scores(encode)
-        vectors = encode([passage.text for passage in passages()])
-        if self._vectors is None or self._retrieval is None:
-            self._vectors, self._retrieval = vectors, retrieval
-        else:
-            row = replace(
-                row,
-                hit_shift=self._shift(hits(retrieval, 5), hits(self._retrieval, 5)),
-                ndcg_shift=self._shift(retrieval.gains, self._retrieval.gains),
-            )
-        found = agreement(vectors, self._vectors)
-        return replace(row, size=measure(encoder.model), agreement=found, retrieval=retrieval)
+        return replace(
+            row, size=measure(encoder.model), agreement=agreement(encode(self._texts), self._vectors),
+            retrieval=retrieval,
+            hit_shift=self._shift(hits(retrieval, 5), hits(self._retrieval, 5)),
+            ndcg_shift=self._shift(retrieval.gains, self._retrieval.gains),
+        )  # fmt: skip
 
     def _shift(self, changed: Sequence[float], reference: Sequence[float]) -> Shift:
         return shift(changed, reference, np.random.default_rng(self._seed))

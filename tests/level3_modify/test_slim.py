@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from level2_prompting.evaluate import retrieval_scores
+from level2_prompting.evaluate import Encode, retrieval_scores
 from level3_modify import chart, slim, variants
+from level3_modify.quality import remembering
 from level3_modify.record import columns, record
 from level3_modify.search import Index, cosine, passages, questions, spread
 from level3_modify.size import measure
@@ -38,6 +39,12 @@ def encoder() -> Encoder:
     return Encoder.load()
 
 
+@pytest.fixture(scope="module")
+def known(encoder: Encoder) -> Encode:
+    """The untouched encoder, by itself, which encodes no text twice."""
+    return remembering(encoder.encode)
+
+
 def row(study: Study, name: str) -> Row:
     return next(row for row in study.rows if row.name == name)
 
@@ -49,22 +56,23 @@ def test_rows_are_the_reference_and_what_was_asked_for(study: Study) -> None:
     assert study.circumstances.endswith(f"{len(passages())} passages, 40 questions")
 
 
-def test_quality_is_what_the_encoder_gives_by_itself(study: Study, encoder: Encoder) -> None:
+def test_quality_is_what_the_encoder_gives_by_itself(study: Study, encoder: Encoder, known: Encode) -> None:
     """The reference: agreement in float64 text by text, retrieval by level 2's own measure."""
-    small = changed(encoder, find("layers-3-first"))
+    model = changed(encoder, find("layers-3-first")).model
+    small = remembering(Encoder(model, encoder.tokenizer).encode)
     texts = [passage.text for passage in passages()]
-    a, b = small.encode(texts).astype(np.float64), encoder.encode(texts).astype(np.float64)
+    a, b = small(texts).astype(np.float64), known(texts).astype(np.float64)
     every = [x @ y / np.sqrt((x @ x) * (y @ y)) for x, y in zip(a, b, strict=True)]
     found = row(study, "layers-3-first")
     assert found.agreement and found.retrieval and found.ndcg_shift and found.hit_shift
     assert found.agreement.mean == pytest.approx(np.mean(every), abs=1e-6)
     assert found.agreement.worst == pytest.approx(np.min(every), abs=1e-6)
-    after, before = retrieval_scores(small.encode), retrieval_scores(encoder.encode)
+    after, before = retrieval_scores(small), retrieval_scores(known)
     assert found.retrieval == after and study.reference.retrieval == before
     assert found.ndcg_shift.mean == pytest.approx(after.ndcg_at_10 - before.ndcg_at_10)
     assert found.hit_shift.mean == pytest.approx(after.hit_at_5 - before.hit_at_5)
     assert found.ndcg_shift.certain and found.ndcg_shift.mean < -0.1, "half of the layers, and the wrong half"
-    assert found.size == measure(small.model)
+    assert found.size == measure(model)
 
 
 def test_bf16_finds_what_the_reference_finds_in_half_the_space(study: Study) -> None:
@@ -95,9 +103,6 @@ def test_an_unknown_variant_stops_the_study_before_it_begins() -> None:
 
 def test_what_a_machine_cannot_do_is_a_row_in_words(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "ENGINES", ())
-    monkeypatch.setattr(
-        slim, "retrieval_scores", lambda encode: study.reference.retrieval
-    )  # known: saves time
     found = slim.slim(Plan(("int8-channel",), rounds=1))
     absent = row(found, "int8-channel")
     assert absent.absent == "not on this machine: This machine has no engine for int8."
@@ -160,15 +165,16 @@ def test_the_charts_hold_every_variant(study: Study) -> None:
 # Search before and after -----------------------------------------------------------------------------
 
 
-def test_the_top_passages_are_those_of_an_exact_search(encoder: Encoder) -> None:
-    index = Index(encoder.encode)
+def test_the_top_passages_are_those_of_an_exact_search(known: Encode) -> None:
+    index = Index(known)
     question = questions()[0]
-    scores = [float(encoder.encode([question.text])[0] @ encoder.encode([p.text])[0]) for p in passages()]
+    asked = known([question.text])[0].astype(np.float64)
+    scores = [float(asked @ known([p.text])[0].astype(np.float64)) for p in passages()]
     best = sorted(range(len(scores)), key=lambda i: -scores[i])[:5]
     found = index.top(question.text)
     assert [f.passage for f in found] == [passages()[i] for i in best]
     assert [f.cosine for f in found] == pytest.approx([scores[i] for i in best], abs=1e-5)
-    assert cosine(encoder.encode, question.text, question.text) == pytest.approx(1, abs=1e-6)
+    assert cosine(known, question.text, question.text) == pytest.approx(1, abs=1e-6)
 
 
 def test_texts_for_timing_are_from_all_over_the_corpus() -> None:

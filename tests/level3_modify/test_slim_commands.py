@@ -73,7 +73,6 @@ def test_ctrl_c_leaves_nothing_half_done(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while not out.exists() and time.monotonic() < deadline:  # made right before the work
             time.sleep(0.05)
-        time.sleep(1)
         process.send_signal(signal.SIGINT)
         try:
             stdout, errors = process.communicate(timeout=60)

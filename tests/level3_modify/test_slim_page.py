@@ -54,7 +54,7 @@ def test_measured_variants_fill_table_chart_words_cards_and_runs(page: AppTest) 
     assert [run.info.run_name for run in runs] == ["slim", "fp32", "bf16"]
     assert runs[2].data.metrics["batch32_p50_ms"] == pytest.approx(table["32 texts, ms"][1])
     assert sum("bf16: 50% smaller" in m.value.replace("\\", "") for m in page.markdown) == 2
-    page.segmented_control(key="y") if hasattr(page, "segmented_control") else None
+    page.button_group(key="y").set_value("Cosine")
     fine(page.run())
     assert [element.proto.url for element in page.get("link_button")] == links, "recorded once"
     page.slider(key="rounds").set_value(3)
