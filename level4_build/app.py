@@ -207,7 +207,7 @@ def show_pictures(shown: dict[str, np.ndarray]) -> None:
     """Pictures side by side, each with its caption; on a phone they wrap."""
     with st.container(horizontal=True, gap="small"):
         for caption, pixels in shown.items():
-            st.image(pixels, caption, width=min(view.SIDE, 216))
+            st.image(pixels, caption, width=216, output_format="PNG")
 
 
 def main() -> None:

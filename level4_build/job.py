@@ -49,6 +49,7 @@ class Training:
             with _turn:
                 self._began = time.monotonic()
                 done = fit(self.config, self._model, self._on_step, stop=self._stop.is_set)
+            self.seen = predict(self._model, self.watched.image)
             self._future.set_result(done)
         except BaseException as error:  # whoever asks for the result gets it
             self._future.set_exception(error)

@@ -111,7 +111,7 @@ def read_picture(data: bytes, name: str) -> tuple[np.ndarray, str]:
             f"{name} is {was[0]} by {was[1]} pixels.", f"Give one with sides of at least {SMALLEST} pixels."
         )
     note = "" if picture.size == was else f"Made smaller, from {was[0]} by {was[1]} pixels."
-    return np.asarray(picture), note
+    return np.array(picture), note
 
 
 def _scene(name: str, trained: Trained) -> Scene:

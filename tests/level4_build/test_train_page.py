@@ -10,6 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from level4_build import trainer, weights
+from level4_build.job import Training
 from level4_build.unet import UNetConfig
 from shared import store
 from shared.settings import CLONE
@@ -37,7 +38,7 @@ def fine(page: AppTest) -> AppTest:
 
 def captions(page: AppTest) -> list[str]:
     """What stands under the pictures of the page."""
-    return [image.caption for one in page.get("imgs") for image in one.proto.imgs]
+    return [image.caption for one in page.get("image") for image in one.proto.imgs]
 
 
 def press(page: AppTest, label: str) -> AppTest:
@@ -51,10 +52,9 @@ def test_without_a_network_it_says_how_to_get_one(page: AppTest) -> None:
     assert next(b for b in page.button if b.label == "Stop").disabled
 
 
-def test_a_training_is_shown_recorded_and_used(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer.TrainConfig, "size", 16)
+def test_a_training_is_shown_recorded_and_used(page: AppTest) -> None:
     fine(page.run())
-    page.session_state["training"] = __import__("level4_build.job", fromlist=["Training"]).Training(SMALL)
+    page.session_state["training"] = Training(SMALL)  # smaller than the page's own choices
     fine(page.run())
     numbers = {metric.label: metric.value for metric in page.metric}
     assert numbers["Steps"] == "6" and 0 <= float(numbers["Macro IoU"]) <= 1
