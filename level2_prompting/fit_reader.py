@@ -3,9 +3,10 @@
     python -m level2_prompting.fit_reader
 
 For each question the reader gets the four passages that retrieval really brings. An answer is right if its
-first quote is the sentence that answers, or if there is none and it says so. The best constants are written by hand
-into shared/service/engines/reader.py. They are fitted on these questions, so they look better here than on
-new ones.
+first quote is the sentence that answers, or if there is none and it says so. What was chosen is written by
+hand into shared/service/engines/reader.py: of the constants that have at most one fewer right than the best,
+those that decline the fewest questions that can be answered. All figures are on the questions that were
+fitted on, so they look better than they would on new ones.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -9,16 +10,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
+import openai
 import pytest
 
 from shared import servers
-from shared.clients import endpoint, openai_client, service_url
+from shared.clients import chat_model, embeddings, endpoint, openai_client, service_url
+from shared.encoder import Encoder
 from shared.errors import BadUsage, LadderError
+from shared.grounding import sources_block
 from shared.leash import alive
+from shared.models import default_embedding_model
 from shared.settings import settings
 
 ASK = [sys.executable, "-c", "from shared.clients import service_url; print(service_url())"]
@@ -117,6 +123,53 @@ def test_the_local_client_talks_to_the_service_past_any_proxy(
     assert client.api_key == "let me in"  # and never OpenAI's key
 
 
+def test_langchain_streams_from_the_local_service_with_its_tokens(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past any proxy. Without stream_usage LangChain tells no tokens of a stream."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{any_port()}")
+    model = chat_model()
+    source = sources_block([("S1", "A tide gate keeps the sea out.")])
+    chunks = list(model.stream(f"{source}\nQuestion: What does a tide gate keep out?"))
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole = whole + chunk
+    assert whole.text == '"A tide gate keeps the sea out." [S1]'
+    assert whole.usage_metadata is not None and whole.usage_metadata["output_tokens"] == 14
+    assert whole.response_metadata["model_name"] == "reader"
+    assert asyncio.run(model.ainvoke("Hello!")).text.startswith("I am an extractive reader")
+
+
+def test_langchain_embeds_with_the_local_service_from_text(place: Path) -> None:
+    """With check_embedding_ctx_length LangChain would fetch a tokenizer from the network and send numbers."""
+    encode = embeddings()
+    texts = ["A tide gate.", "word " * 9000 + "sea"]  # the second is more than one request of LangChain holds
+    with pytest.raises(openai.BadRequestError, match="9001 tokens"):
+        encode.embed_documents(texts)
+    found = np.array([*encode.embed_documents(texts[:1]), encode.embed_query("Cats.")])
+    assert np.abs(found - Encoder.load().encode(["A tide gate.", "Cats."])).max() < 1e-6  # rounding
+
+
+def test_models_come_from_the_argument_the_setting_the_provider(fresh_settings: pytest.MonkeyPatch) -> None:
+    fresh_settings.setenv("OPENAI_API_KEY", KEY)
+    fresh_settings.setenv("LADDER_CHAT_MODEL", "my-chat")
+    assert chat_model("openai").model_name == "my-chat"
+    assert chat_model("openai", "other").model_name == "other"
+    assert embeddings("openai").model == default_embedding_model("openai")
+    assert embeddings("openai").check_embedding_ctx_length is False
+    assert chat_model("openai").stream_usage is True
+
+
+@pytest.mark.parametrize("make", [chat_model, embeddings])
+def test_langchain_with_openai_needs_the_key(own_home: Path, make: Callable[..., object]) -> None:
+    with pytest.raises(LadderError) as caught:
+        make("openai")
+    assert "OPENAI_API_KEY" in caught.value.fix
+    with pytest.raises(BadUsage, match="'azure'"):
+        make("azure")
+
+
 def test_a_key_alone_switches_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_BASE_URL", "https://example.org/v1")
@@ -171,8 +224,6 @@ class Failing(BaseHTTPRequestHandler):
 def test_the_base_url_is_honoured_and_retries_are_the_callers_choice(
     fresh_settings: pytest.MonkeyPatch,
 ) -> None:
-    import openai
-
     Failing.seen = []
     with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -189,7 +240,8 @@ def test_the_base_url_is_honoured_and_retries_are_the_callers_choice(
 
 def test_a_light_module_stays_light() -> None:
     heavy = (
-        "import sys, shared.clients; print([m for m in ('openai', 'mlflow', 'torch') if m in sys.modules])"
+        "import sys, shared.clients; "
+        "print({'openai', 'langchain_openai', 'transformers', 'mlflow', 'torch'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, env=os.environ)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "set()"

@@ -76,7 +76,7 @@ def test_an_answer_is_a_quote_with_its_source(create):
     assert answer.model == answer.engine == "reader"
     usage = answer.usage
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
-    assert usage.completion_tokens == 14  # 8 words, 2 quotation marks, a full stop, [, s2, ]
+    assert usage.completion_tokens == 14  # 7 words, a full stop, 2 quotation marks, and [ s ##2 ]
 
 
 def test_what_the_sources_do_not_hold_is_not_answered(create):
