@@ -7,7 +7,7 @@ from collections.abc import Callable
 from shared.errors import LadderError
 from shared.tour import Outcome
 
-STEPS = 60
+STEPS = 30
 
 
 def tour(say: Callable[[str], None]) -> Outcome:
