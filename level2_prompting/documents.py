@@ -40,8 +40,8 @@ class Skipped:
 def read(paths: Iterable[Path]) -> tuple[list[Document], list[Skipped]]:
     """The documents among files and folders, each with a name of its own, and what was left out.
 
-    A file of a folder is named by its path inside it. Where two would share a name, both go by their whole
-    path.
+    A file of a folder is named by its path inside it. Where two would share a name, both go by their
+    paths.
     """
     named: list[tuple[str, Path]] = []
     skipped: list[Skipped] = []
@@ -56,7 +56,9 @@ def read(paths: Iterable[Path]) -> tuple[list[Document], list[Skipped]]:
     names = [name for name, _ in named]
     documents = []
     for name, file in named:
-        unique = name if names.count(name) == 1 else file.resolve().as_posix()
+        unique = name if names.count(name) == 1 else file.as_posix()
+        if any(unique == other.name for other in documents):
+            unique = file.resolve().as_posix()
         try:
             documents.append(document(unique, _bytes(file)))
         except ValueError as error:
