@@ -104,11 +104,15 @@ def main() -> None:
     """Print the best constants, and what those in use reach."""
     found = cases()
     tried = [score(found, weights, threshold) for weights, threshold in grid()]
-    best = sorted(tried, key=lambda s: (-s.right, -s.quoted))[:8]
+    most = max(s.right for s in tried)
+    near = [s for s in tried if s.right >= most - 1]
+    best = sorted(near, key=lambda s: (s.abstained_wrongly, -s.right, -s.quoted))[:8]
     answerable = sum(case.question.answerable for case in found)
     reachable = sum(bool(case.right) for case in found)
-    print(f"{answerable} answerable questions, {reachable} with the answer among {K} passages; "
-          f"{len(found) - answerable} unanswerable ones. Best first, in use last.")  # fmt: skip
+    print(
+        f"{answerable} answerable questions, {reachable} with the answer among {K} passages; "
+        f"{len(found) - answerable} unanswerable ones. At most {most} are right. Best first, in use last."
+    )
     rows = [
         (s.weights, s.threshold, s.right, s.first, s.quoted, s.abstained_rightly, s.abstained_wrongly)
         for s in [*best, score(found, WEIGHTS, THRESHOLD)]
