@@ -237,9 +237,11 @@ class Run:
 
     def _reopen(self, client: MlflowClient, run_id: str, tags: dict[str, str]) -> MlflowClient:
         """Go on with a run that was ended or whose process died. Its settings stay as they were."""
-        client.update_run(run_id, status="RUNNING")
-        for key, value in tags.items():
+        for key, value in tags.items():  # first whose run it is: else another process may close it again
             client.set_tag(run_id, key, value)
+        if "ladder.error" in client.get_run(run_id).data.tags:
+            client.delete_tag(run_id, "ladder.error")
+        client.update_run(run_id, status="RUNNING")
         self._id = run_id
         return client
 

@@ -231,12 +231,14 @@ def test_a_single_turn_is_a_trace_of_its_own_with_a_link() -> None:
 
 
 def test_a_run_that_was_ended_can_be_gone_on_with() -> None:
-    with track(LEVEL, "in two parts", {"model": "m"}) as first:
+    with pytest.raises(KeyboardInterrupt), track(LEVEL, "in two parts", {"model": "m"}) as first:
         first.metrics(before=1)
+        raise KeyboardInterrupt
+    assert "ladder.error" in store.prepare_store().get_run(first.id).data.tags
     with track(LEVEL, "in two parts", resume=first.id) as second:
         assert store.prepare_store().get_run(second.id).info.status == "RUNNING"
         second.metrics(after=2)
     kept = store.prepare_store().get_run(first.id)
     assert second.id == first.id and kept.info.status == "FINISHED"
     assert (kept.data.metrics["before"], kept.data.metrics["after"]) == (1, 2)
-    assert kept.data.params == {"model": "m"}
+    assert kept.data.params == {"model": "m"} and "ladder.error" not in kept.data.tags
