@@ -61,9 +61,8 @@ def index(paths: tuple[Path, ...], provider: str | None, as_json: bool) -> None:
         "skipped": [file.reason for file in skipped], "wall_s": round(wall_s, 3),
     }  # fmt: skip
     if not as_json:
-        click.echo(
-            f"{len(documents)} documents in {manifest.chunks} passages, with {manifest.model}, {wall_s:.1f} s"
-        )
+        counts = f"Documents: {len(documents)}, passages: {manifest.chunks}"
+        click.echo(f"{counts}, encoder: {manifest.model}, {wall_s:.1f} s")
     with waiting(RECORDING):
         run = record_index(manifest, documents, skipped, wall_s, source="command")
     if as_json:

@@ -54,7 +54,7 @@ def read(paths: Iterable[Path]) -> tuple[list[Document], list[Skipped]]:
         if path.is_dir() and not any(True for _ in _files(path)):
             skipped.append(Skipped(str(path), f"{path} holds no Markdown or text file."))
     names = [name for name, _ in named]
-    documents = []
+    documents: list[Document] = []
     for name, file in named:
         unique = name if names.count(name) == 1 else file.as_posix()
         if any(unique == other.name for other in documents):

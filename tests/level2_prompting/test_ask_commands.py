@@ -41,7 +41,7 @@ def notes(tmp_path: Path) -> Path:
 def test_documents_are_indexed_recorded_and_asked(notes: Path) -> None:
     done = level2("index", str(notes))
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("1 documents in 1 passages, with all-minilm-l6-v2")
+    assert done.stdout.startswith("Documents: 1, passages: 1, encoder: all-minilm-l6-v2")
     assert done.stderr.splitlines()[-1].startswith("Run: ")
     newest = runs.last_runs(LEVEL.number, 1)[0]
     assert newest["name"] == "ferry.md"
@@ -107,6 +107,7 @@ def test_a_question_put_wrongly_is_a_usage_error(words: tuple[str, ...], said: s
     assert done.exit_code == 2 and said in done.stderr
 
 
+@pytest.mark.slow
 def test_the_evaluation_counts_every_question() -> None:
     done = level2("evaluate", "--json")
     assert done.exit_code == 0, done.output
