@@ -271,14 +271,15 @@ def fit(
             losses.append(loss.item())
 
             done = step + 1
+            asked = interrupted.is_set()  # looked at once: what comes later waits for the next step
             ends = done == config.steps or (stop is not None and stop())
             if ends or done % config.eval_every == 0:
                 history.append(evaluate(model, val, done))
-            if ends or done % config.save_every == 0 or interrupted.is_set():
+            if ends or done % config.save_every == 0 or asked:
                 keep()
             if on_step is not None:
                 on_step(Step(done, config.steps, losses[-1], lr, _of_step(history, done)))
-            if interrupted.is_set() and done < config.steps:
+            if asked and done < config.steps:
                 kept = "the same again goes on from here" if checkpoint is not None else "nothing was kept"
                 raise KeyboardInterrupt(f"Stopped after step {done} of {config.steps}: {kept}.")
             if ends:
