@@ -9,15 +9,14 @@ print(job.result().transcript.text)
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, wait
-from threading import Thread
 
 from level1_api.audio import read
 from level1_api.plan import Options, plan
 from level1_api.transcribe import Result, transcribe
+from shared.background import Background
 
 
-class Job:
+class Job(Background[Result]):
     """One file on its way to text. A page that is drawn anew in between finds it again and goes on looking.
 
     Attributes:
@@ -34,34 +33,16 @@ class Job:
         self.share = 0.0
         self.told: list[str] = []
         self._began = time.monotonic()
-        self._future: Future[Result] = Future()
-        Thread(target=self._work, args=(data, options), daemon=True).start()
+        self._start(lambda: self._work(data, options))
 
-    def _work(self, data: bytes, options: Options) -> None:
-        try:
-            audio = read(data, self.name)
-            self.audio_s = audio.seconds
-            self.pieces = audio.seconds > plan(options, audio).longest_s
-            self._future.set_result(
-                transcribe(data, options, name=self.name, say=self.told.append, on_progress=self._advance)
-            )
-        except BaseException as error:  # whoever asks for the result gets it
-            self._future.set_exception(error)
+    def _work(self, data: bytes, options: Options) -> Result:
+        audio = read(data, self.name)
+        self.audio_s = audio.seconds
+        self.pieces = audio.seconds > plan(options, audio).longest_s
+        return transcribe(data, options, name=self.name, say=self.told.append, on_progress=self._advance)
 
     def _advance(self, share: float) -> None:
         self.share = min(share, 1.0)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for at most so long; whether it has ended."""
-        return bool(wait([self._future], seconds).done)
-
-    @property
-    def failed(self) -> bool:
-        return self._future.done() and self._future.exception() is not None
-
-    def result(self) -> Result:
-        """The result, once it is there. Raises what `transcribe` raised."""
-        return self._future.result()
 
     def label(self) -> str:
         """What happens now: "Listening to talk.mp3, 183 s of sound · 12 s so far"."""

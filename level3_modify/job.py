@@ -9,13 +9,12 @@ print(job.result().rows)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
-from threading import Thread
 
 from level3_modify.slim import Plan, Row, Study, slim
+from shared.background import Background
 
 
-class Job:
+class Job(Background[Study]):
     """One study on its way. A page that is drawn anew in between finds it again and goes on looking.
 
     Attributes:
@@ -27,29 +26,10 @@ class Job:
         self.plan = plan
         self.rows: tuple[Row, ...] = ()
         self.share = 0.0
-        self._future: Future[Study] = Future()
-        Thread(target=self._work, daemon=True).start()
-
-    def _work(self) -> None:
-        try:
-            self._future.set_result(slim(self.plan, self._watch))
-        except BaseException as error:  # whoever asks for the result gets it
-            self._future.set_exception(error)
+        self._start(lambda: slim(self.plan, self._watch))
 
     def _watch(self, rows: Sequence[Row], share: float) -> None:
         self.rows, self.share = tuple(rows), share
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for at most so long; whether it has ended."""
-        return bool(wait([self._future], seconds).done)
-
-    @property
-    def failed(self) -> bool:
-        return self._future.done() and self._future.exception() is not None
-
-    def result(self) -> Study:
-        """The study, once it is there. Raises what `slim` raised."""
-        return self._future.result()
 
     def label(self) -> str:
         """What happens now: "Timing the variants in turns"."""

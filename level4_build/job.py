@@ -9,20 +9,20 @@ print(job.result().macro_iou)
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, wait
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 
 import numpy as np
 
 from level4_build.predict import predict
 from level4_build.scenes import Scene, scene
 from level4_build.trainer import Evaluation, Fit, Step, TrainConfig, fit, new_model
+from shared.background import Background
 
 LOOK_STEPS = 5  # how often the network is asked what it sees in the scene that is watched
 _turn = Lock()  # one training at a time: two would only share the cores
 
 
-class Training:
+class Training(Background[Fit]):
     """One training on its way. A page that is drawn anew in between finds it again and goes on looking.
 
     Attributes:
@@ -41,18 +41,14 @@ class Training:
         self._model = new_model(config)
         self._began: float | None = None
         self._stop = Event()
-        self._future: Future[Fit] = Future()
-        Thread(target=self._work, daemon=True).start()
+        self._start(self._work)
 
-    def _work(self) -> None:
-        try:
-            with _turn:
-                self._began = time.monotonic()
-                done = fit(self.config, self._model, self._on_step, stop=self._stop.is_set)
-            self.seen = predict(self._model, self.watched.image)
-            self._future.set_result(done)
-        except BaseException as error:  # whoever asks for the result gets it
-            self._future.set_exception(error)
+    def _work(self) -> Fit:
+        with _turn:
+            self._began = time.monotonic()
+            done = fit(self.config, self._model, self._on_step, stop=self._stop.is_set)
+        self.seen = predict(self._model, self.watched.image)
+        return done
 
     def _on_step(self, step: Step) -> None:
         if step.evaluation is not None:
@@ -64,14 +60,6 @@ class Training:
     def stop(self) -> None:
         """End after the step that is under way; the result is then that of a shorter training."""
         self._stop.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for at most so long; whether it has ended."""
-        return bool(wait([self._future], seconds).done)
-
-    def result(self) -> Fit:
-        """The result, once it is there. Raises what `fit` raised."""
-        return self._future.result()
 
     @property
     def share(self) -> float:

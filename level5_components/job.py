@@ -9,16 +9,16 @@ print(job.result().difference)
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, wait
-from threading import Lock, Thread
+from threading import Lock
 
 from level4_build.trainer import Evaluation, Step, TrainConfig
 from level5_components.train import ARMS, Arm, Comparison, compare
+from shared.background import Background
 
 _turn = Lock()  # one comparison at a time: two would only share the cores
 
 
-class Job:
+class Job(Background[Comparison]):
     """Two trainings on their way. A page that is drawn anew in between finds them again and goes on looking.
 
     Attributes:
@@ -31,34 +31,17 @@ class Job:
         self.losses: dict[Arm, list[float]] = {arm: [] for arm in ARMS}
         self.evaluations: dict[Arm, list[Evaluation]] = {arm: [] for arm in ARMS}
         self._began: float | None = None
-        self._future: Future[Comparison] = Future()
-        Thread(target=self._work, daemon=True).start()
+        self._start(self._work)
 
-    def _work(self) -> None:
-        try:
-            with _turn:
-                self._began = time.monotonic()
-                done = compare(self.config, self._on_step)
-            self._future.set_result(done)
-        except BaseException as error:  # whoever asks for the result gets it
-            self._future.set_exception(error)
+    def _work(self) -> Comparison:
+        with _turn:
+            self._began = time.monotonic()
+            return compare(self.config, self._on_step)
 
     def _on_step(self, arm: Arm, step: Step) -> None:
         self.losses[arm].append(step.loss)
         if step.evaluation is not None:
             self.evaluations[arm].append(step.evaluation)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for at most so long; whether it has ended."""
-        return bool(wait([self._future], seconds).done)
-
-    @property
-    def failed(self) -> bool:
-        return self._future.done() and self._future.exception() is not None
-
-    def result(self) -> Comparison:
-        """The result, once it is there. Raises what `compare` raised."""
-        return self._future.result()
 
     @property
     def share(self) -> float:

@@ -9,15 +9,14 @@ record = job.result()
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, wait
-from threading import Thread
 
 from level6_research.ledger import Record, Trial
 from level6_research.study import Study
 from level6_research.trials import run_study
+from shared.background import Background
 
 
-class Job:
+class Job(Background[Record]):
     """A study at work. A page that is drawn anew in between finds it again and goes on looking.
 
     Attributes:
@@ -33,16 +32,10 @@ class Job:
         self.told: list[str] = []
         self._now = "Opening the MLflow store"
         self._began = time.monotonic()
-        self._future: Future[Record] = Future()
-        Thread(target=self._work, args=(again,), daemon=True).start()
+        self._start(lambda: self._work(again))
 
-    def _work(self, again: bool) -> None:
-        try:
-            self._future.set_result(
-                run_study(self.study, self.told.append, again=again, on_begin=self._begin, on_done=self._end)
-            )
-        except BaseException as error:  # whoever asks for the result gets it
-            self._future.set_exception(error)
+    def _work(self, again: bool) -> Record:
+        return run_study(self.study, self.told.append, again=again, on_begin=self._begin, on_done=self._end)
 
     def _begin(self, arm: str, seed: int) -> None:
         self._now = f"{arm}, seed {seed}"
@@ -55,14 +48,6 @@ class Job:
     def share(self) -> float:
         """How many of the registered trials have a result, 0 to 1."""
         return len(self.record.values) / len(self.study.plan.trials) if self.record else 0.0
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for at most so long; whether it has ended."""
-        return bool(wait([self._future], seconds).done)
-
-    def result(self) -> Record:
-        """The study, once its trials have ended. Raises what `run_study` raised."""
-        return self._future.result()
 
     def label(self) -> str:
         """What happens now: "bitlinear: trial full, seed 3 · 12 s so far"."""
