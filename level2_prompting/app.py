@@ -49,7 +49,7 @@ def show_turn(number: int, turn: Turn) -> None:
             link = st.container(key=f"link {number}")
             if turn.recorded:
                 with link:
-                    ui.run_link(turn.url)
+                    ui.run_link(turn.url, "trace")
 
 
 def show_answer(answer: Answer, over: str) -> None:

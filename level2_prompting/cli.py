@@ -105,7 +105,7 @@ def ask(question: str, k: int, provider: str | None, as_json: bool) -> None:
         about = {"trace_id": trace.id if trace else None, "url": url}
         click.echo(json.dumps({**answer.as_dict(), **about}, indent=2, ensure_ascii=False))
     else:
-        say_run(url)
+        say_run(url, "Trace")
 
 
 def _show(answer: Any) -> None:

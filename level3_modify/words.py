@@ -78,7 +78,13 @@ def headline(study: Study) -> str:
     if not good:
         return "every change lowers what is found"
     best = min(good, key=lambda row: row.times[32].p50)
-    return f"{best.name}: {_size(best, study.reference)}, {_speed(best, study.reference)}, {_found(best)}"
+    assert best.size and study.reference.size
+    smaller = 1 - best.size.mb / study.reference.size.mb
+    faster = study.reference.times[32].p50 / best.times[32].p50
+    return (
+        f"{best.name}: {smaller:.0%} smaller, {faster:.1f} times as fast on 32 texts, "
+        f"nDCG@10 {best.metrics['ndcg_at_10']:.3f} (fp32: {study.reference.metrics['ndcg_at_10']:.3f})"
+    )
 
 
 def sentences(study: Study) -> list[str]:
@@ -134,8 +140,3 @@ def verdict(shift: Shift, questions: int) -> str:
     if not shift.certain:
         return f"{questions} questions cannot tell that from chance"
     return "it finds less" if shift.mean < 0 else "it finds more"
-
-
-def _found(row: Row) -> str:
-    assert row.ndcg_shift
-    return f"nDCG@10 {row.ndcg_shift.mean:+.3f}"

@@ -195,12 +195,12 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def say_run(url: str | None) -> None:
-    """The link to the run that was recorded, last, and how to open it where the UI does not run."""
+def say_run(url: str | None, kind: str = "Run") -> None:
+    """The link to the run or trace that was recorded, last, and how to open it where the UI does not run."""
     if url:
         from shared import store
 
-        say(f"Run: {url}" + ("" if store.ui_runs() else "  (open it with: ladder ui)"))
+        say(f"{kind}: {url}" + ("" if store.ui_runs() else "  (open it with: ladder ui)"))
 
 
 def main() -> None:

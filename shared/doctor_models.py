@@ -104,7 +104,8 @@ def shutdowns() -> Fact:
         return Fact("shutdowns", "OK", f"no known model ends within {models.WARN_DAYS} days")
     said = "; ".join(f"{', '.join(ids)} on {when}" for when, ids in ending.items())
     fix = (
-        f"With OpenAI use {models.default_speech_model('openai')} (text only);"
+        f"With OpenAI use {models.default_speech_model('openai')} (text only), "
+        f"{models.default_chat_model('openai')} and {models.default_embedding_model('openai')};"
         " for subtitles and word times stay with LADDER_PROVIDER=local"
     )
     if settings().provider == "local":

@@ -51,6 +51,11 @@ def sources_in(prompt: str) -> list[tuple[str, str]]:
     return [(name, text) for _, name, text in _SOURCE.findall(prompt)]
 
 
+def without_sources(prompt: str) -> str:
+    """What stands in a prompt beside its sources."""
+    return _SOURCE.sub("", prompt)
+
+
 def quoted(quote: str, source: str) -> str:
     """A claim that is itself a quote, as an answer spells it."""
     return f'"{_escape(quote)}" [{source}]'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from html import escape
+from typing import Literal
 
 import streamlit as st
 
@@ -65,14 +66,14 @@ def engine_badge(engine: str, place: str) -> None:
     )
 
 
-def run_link(url: str | None) -> None:
-    """The way from a number on the page to the run that measured it."""
+def run_link(url: str | None, kind: Literal["run", "trace"] = "run") -> None:
+    """The way from what is on the page to the run that measured it, or to the trace of a single turn."""
     if url:
-        st.link_button("Open this run in MLflow", url, icon=":material/query_stats:")
+        st.link_button(f"Open this {kind} in MLflow", url, icon=":material/query_stats:")
         if not store.ui_runs():
             st.caption("The MLflow UI is not running: `ladder ui` starts it.")
     else:
-        st.caption("This run could not be recorded; the reason is in the terminal.")
+        st.caption(f"This {kind} could not be recorded; the reason is in the terminal.")
 
 
 def plain(text: str) -> str:

@@ -65,7 +65,7 @@ def test_an_answer_streams_and_its_proof_follows(notes: Path) -> None:
     assert first == '"The ferry leaves at seven “sharp” from the old pier." [S1]'
     assert rest.startswith("[1] ferry.md, characters 9 to 61:\n")
     assert "reader at this machine" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("Run: ")
+    assert done.stderr.splitlines()[-1].startswith("Trace: ")
 
 
 def test_the_articles_are_asked_if_nothing_was_indexed() -> None:

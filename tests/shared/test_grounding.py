@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.grounding import ABSTAIN, Cited, abstains, claims_in, quoted, sources_block, sources_in
+from shared.grounding import (
+    ABSTAIN,
+    Cited,
+    abstains,
+    claims_in,
+    quoted,
+    sources_block,
+    sources_in,
+    without_sources,
+)
 
 LINE = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"))).filter(str.strip)
 
@@ -13,7 +22,9 @@ LINE = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"))).fil
 @given(st.lists(LINE, min_size=1, max_size=5))
 def test_sources_come_back_as_they_went_in(texts: list[str]) -> None:
     sources = [(f"S{i}", text) for i, text in enumerate(texts)]
-    assert sources_in(f"Answer.\n{sources_block(sources, 'a1b2')}\nQuestion?") == sources
+    prompt = f"Answer.\n{sources_block(sources, 'a1b2')}\nQuestion?"
+    assert sources_in(prompt) == sources
+    assert without_sources(prompt).split() == ["Answer.", "Question?"]
 
 
 def test_a_source_cannot_close_its_own_tag() -> None:

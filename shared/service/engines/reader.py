@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.encoder import Encoder
-from shared.grounding import ABSTAIN, quoted, sources_in
+from shared.grounding import ABSTAIN, quoted, sources_in, without_sources
 from shared.service.engines.base import ChatAsk, Delta, Message
 from shared.service.engines.sentences import sentences
 from shared.service.jobs import Cancelled
@@ -38,7 +38,6 @@ NO_SOURCES = (
 )
 NO_QUESTION = "I found sources in the prompt, but no question to answer from them."
 
-SOURCE = re.compile(r'<(source(?:-\w+)?) id="[^"\n]+">.*?</\1>', re.DOTALL)
 QUESTION = re.compile(r"^[ \t]*Question:", re.MULTILINE)
 COMMON = """
 a about after all also an and any are as at be because been before being between both but by can could
@@ -183,4 +182,4 @@ def latest_sources(messages: Sequence[Message]) -> list[tuple[str, str]]:
 def last_question(messages: Sequence[Message]) -> str:
     """The last message of the user without its sources; only what follows `Question:`, if that is there."""
     asked = next((m.text for m in reversed(messages) if m.role == "user"), "")
-    return QUESTION.split(SOURCE.sub("", asked))[-1].strip()
+    return QUESTION.split(without_sources(asked))[-1].strip()
