@@ -28,7 +28,8 @@ from shared import clients, doctor_models, processes, servers
 from shared.doctor_models import REINSTALL, Fact
 from shared.errors import BadUsage
 from shared.files import write_atomic
-from shared.settings import CLONE, QUIET, settings
+from shared.settings import CLONE, settings
+from shared.switches import QUIET
 
 SEVEN = ("openai", "transformers", "torch", "langchain", "chromadb", "streamlit", "mlflow")
 DISK_GB = 2.0  # below this a pulled model or a longer training may not fit
@@ -146,7 +147,7 @@ def device() -> Fact:
 
 
 def telemetry() -> Fact:
-    """The switches of settings.QUIET, which keep libraries from reporting home."""
+    """The switches of switches.QUIET, which keep libraries from reporting home."""
     loud = [
         f"{name}={os.environ.get(name)}" for name, quiet in QUIET.items() if os.environ.get(name) != quiet
     ]

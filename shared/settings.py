@@ -20,29 +20,6 @@ from shared.errors import BadUsage
 
 CLONE = Path(__file__).resolve().parent.parent
 
-# The switches that keep libraries from phoning home. They work only if set before the import.
-QUIET = {
-    "ANONYMIZED_TELEMETRY": "False",  # chromadb
-    "DO_NOT_TRACK": "true",  # mlflow knows only the word "true"
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
-    "HF_HUB_DISABLE_XET": "1",
-    "HF_HUB_OFFLINE": "1",  # lifted by `ladder models pull` alone
-    "LANGSMITH_TRACING": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
-    "STREAMLIT_SERVER_SHOW_EMAIL_PROMPT": "false",
-}
-# How libraries behave here, unless the environment says otherwise.
-TUNED = {
-    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",  # our own thread writes; its queue adds a second to a flush
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a store that is away is given up in seconds
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "TOKENIZERS_PARALLELISM": "false",  # its threads do not survive a fork
-}
-for _name, _value in (QUIET | TUNED).items():
-    os.environ.setdefault(_name, _value)
-
 
 class Settings(BaseSettings):
     """What can be set, each with its default. Field `x` is the variable `LADDER_X`."""

@@ -14,7 +14,8 @@ import pytest
 
 from shared import doctor, models
 from shared.doctor import Fact
-from shared.settings import QUIET, settings
+from shared.settings import settings
+from shared.switches import QUIET
 
 KEY = "sk-test-0123456789"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import BadUsage
-from shared.settings import CLONE, QUIET, Settings, settings
+from shared.settings import CLONE, Settings, settings
+from shared.switches import QUIET, TUNED
 
 
 def test_the_home_is_absolute_whatever_directory_one_is_in(
@@ -69,9 +71,29 @@ def test_folders_are_split_as_in_path(fresh_settings: pytest.MonkeyPatch) -> Non
     assert settings().whisper_folders == (Path("/a/b"), Path("/c"))
 
 
-def test_the_switches_are_set_before_any_library_looks() -> None:
-    assert all(os.environ.get(name) for name in QUIET)
-    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+LOOKS = """
+import importlib.abc, json, os, sys
+
+seen = {}
+
+class Watch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "mlflow", "transformers", "chromadb"):
+            seen.setdefault(name, dict(os.environ))
+
+sys.meta_path.insert(0, Watch())
+__import__(sys.argv[1])
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.parametrize("module", ["level4_build.trainer", "shared.encoder"])
+def test_the_switches_are_set_before_any_library_looks(module: str) -> None:
+    bare = {name: value for name, value in os.environ.items() if name not in QUIET | TUNED}
+    done = subprocess.run([sys.executable, "-c", LOOKS, module], env=bare, capture_output=True, text=True)
+    seen = json.loads(done.stdout)
+    assert all(found.get(name) for found in seen.values() for name in QUIET | TUNED)
+    assert "torch" in seen
 
 
 def test_every_field_has_a_default() -> None:
