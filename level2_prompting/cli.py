@@ -29,9 +29,7 @@ def cli() -> None:
     """Questions over documents: answers with quotes that are proven, or a plain no."""
 
 
-@cli.command(
-    epilog=example("ladder level2 index notes report.md", "ladder level2 index", "ladder level2 ask")
-)
+@cli.command(epilog=example("ladder level2 index notes report.md", "ladder level2 index"))
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @provider_option
 @json_option
