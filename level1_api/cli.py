@@ -14,9 +14,10 @@ from typing import Any, get_args
 
 import click
 
-from level1_api.files import prepare, reference_text, source, stems, write
+from level1_api.files import reference_text, source, stems, write
 from shared.cli import example, json_option, say, say_run
 from shared.errors import BadUsage, LadderError
+from shared.files import results_folder
 from shared.models import Format
 from shared.progress import progress, waiting
 from shared.tables import number, table
@@ -91,7 +92,7 @@ def transcribe(
     wanted = files or ("sample:harbour",)
     if reference is not None and len(wanted) > 1:
         raise BadUsage("A reference belongs to one file.", "Give one file, or use: ladder level1 score DIR")
-    prepare(out)
+    results_folder(out)
     _say_where_words_are(options.words and not as_json, form)
     printed: list[dict[str, Any]] = []
     failures = 0
@@ -173,7 +174,7 @@ def batch(folder: Path, form: Format, out: Path | None, at_once: int, as_json: b
     files = find_audio(folder)
     if not files:
         raise LadderError(f"{folder} holds no audio or video file.", "Name a folder that does.")
-    prepare(out)
+    results_folder(out)
     _say_where_words_are(options.words, form)
     names = dict(zip(files, stems([str(file) for file in files]), strict=True))
     title = f"batch {folder.resolve().name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,19 +41,6 @@ def reference_text(reference: str) -> str:
     if path.suffix == ".txt":
         raise BadUsage(f"There is no file {reference}.", "Check the name, or give the words themselves.")
     return reference
-
-
-def prepare(out: Path | None) -> None:
-    """Make the folder for the results before the work, so that the work is not lost for want of it."""
-    if out is None:
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(out, os.W_OK) else "permission denied"
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-    if reason:
-        raise LadderError(f"The folder {out} cannot be written: {reason}.", "Choose another --out.")
 
 
 def stems(names: Sequence[str]) -> list[str]:

@@ -6,15 +6,13 @@ Results go to stdout, everything else to stderr; the link to the recorded run co
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from shared.cli import example, json_option, say, say_run
-from shared.errors import LadderError
-from shared.files import write_atomic
+from shared.files import results_folder, write_atomic
 from shared.progress import progress, waiting
 
 
@@ -44,7 +42,7 @@ def slim(variants: str, rounds: int | None, quick: bool, seed: int, out: Path | 
 
     names = tuple(name for name in variants.split(",") if name.strip())
     plan = Plan(names, rounds or (QUICK_ROUNDS if quick else ROUNDS), seed)
-    _prepare(out)
+    results_folder(out)
     with progress("Measuring the encoder before and after") as advance:
         try:
             study = measure(plan, on_change=lambda rows, share: advance(share))
@@ -95,19 +93,6 @@ def save(variant: str, out: Path | None) -> None:
 
 
 # Small parts -----------------------------------------------------------------------------------------
-
-
-def _prepare(out: Path | None) -> None:
-    """Make the folder for results before the work, so that a bad one costs nobody a minute."""
-    if out is None:
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(out, os.W_OK) else "permission denied"
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-    if reason:
-        raise LadderError(f"The folder {out} cannot be written: {reason}.", "Choose another --out.")
 
 
 def _write(out: Path, study: Any) -> list[Path]:

@@ -36,6 +36,23 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
     return path
 
 
+def results_folder(out: Path | None) -> None:
+    """Make the folder that a command's --out names before its work, so that no work is lost for want of it.
+
+    Raises:
+        LadderError: it cannot be made or written.
+    """
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "permission denied"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+    if reason:
+        raise LadderError(f"The folder {out} cannot be written: {reason}.", "Choose another --out.")
+
+
 def home_folder() -> Path:
     """The home, made if it is not there.
 
