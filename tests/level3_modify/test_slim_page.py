@@ -96,6 +96,7 @@ def test_two_sentences_are_compared_before_and_after(page: AppTest) -> None:
     assert numbers(page) == {"Cosine by fp32": "1.000", "Cosine by bf16": "1.000"}
 
 
+@pytest.mark.slow
 def test_the_tour_measures_and_records_a_few_variants() -> None:
     said: list[str] = []
     outcome = tour(said.append)
