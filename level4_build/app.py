@@ -66,8 +66,7 @@ def watch(job: Training) -> None:
     """The curve, and what the network sees in one scene, drawn anew until the training has ended."""
     bar = st.progress(0.0)
     st.html(view.legend())
-    left, right = st.columns([2, 3])
-    curve, scenes = left.empty(), right.empty()
+    scenes, curve = st.empty(), st.empty()
     while True:
         bar.progress(job.share, job.label())
         losses = list(job.losses)
@@ -97,10 +96,8 @@ def trained(job: Training) -> None:
     ui.metric_row(numbers, HELP)
     link = st.empty()
     st.html(view.legend())
-    left, right = st.columns([2, 3])
-    left.altair_chart(view.curves(fit.losses, fit.history, job.config.steps), width="stretch")
-    with right:
-        show_pictures(view.pictures(job.watched.image, job.seen, job.watched.mask))
+    show_pictures(view.pictures(job.watched.image, job.seen, job.watched.mask))
+    st.altair_chart(view.curves(fit.losses, fit.history, job.config.steps), width="stretch")
     st.caption(f"Each class on {job.config.val_count} scenes that it was not trained on")
     st.dataframe(view.class_rows(fit.iou), hide_index=True, width="content")
     with link.container():
