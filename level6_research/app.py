@@ -24,7 +24,7 @@ LOOK_S = 0.5  # how often the page looks how far a job is
 COLOURS = {"better": "green", "worse": "red", "equivalent": "blue", "not enough evidence": "gray"}
 MARKS = {"finished": "✓", "failed": "✗", "killed": "✗", "running": "…"}
 ALT = "The seeds in pairs, the interval of their difference, and the curves"
-LABELS = {"coin": "coin: a second, no training", "bitlinear": "bitlinear: ten small trainings"}
+LABELS = {"coin": "coin: some seconds, no training", "bitlinear": "bitlinear: ten small trainings"}
 
 
 def choose() -> Study:

@@ -50,8 +50,8 @@ def new(name: str, template: str) -> None:
 def run(folder: str | None, again: bool, as_json: bool) -> None:
     """Run the study in FOLDER: each arm with each seed. Stop it, type it again, and it goes on.
 
-    FOLDER may be example:bitlinear or example:coin. By default it is the folder you are in, if it holds a
-    study, and the example otherwise.
+    FOLDER may be example:bitlinear or example:coin, or the study.yaml in it. By default it is the folder you
+    are in, if it holds a study, and the example otherwise.
     """
     from level6_research.new import folder_of
     from level6_research.study import load

@@ -24,13 +24,14 @@ def examples() -> list[str]:
 
 
 def folder_of(name: str) -> Path:
-    """The folder of a study: `example:coin` is one of the examples, all else a path.
+    """The folder of a study: `example:coin` is one of the examples, all else a path to it or to its files.
 
     Raises:
         BadUsage: there is no such example.
     """
     if not name.startswith(EXAMPLE):
-        return Path(name)
+        path = Path(name)
+        return path.parent if path.name in FILES and path.is_file() else path
     wanted = name.removeprefix(EXAMPLE)
     if wanted not in examples():
         raise BadUsage(f"There is no example {wanted!r}.", f"The examples are: {', '.join(examples())}.")

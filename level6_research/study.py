@@ -128,12 +128,13 @@ def load(folder: Path) -> Study:
         LadderError: a file is missing, or says something that a study cannot be; with the field and its line.
     """
     folder = folder.resolve()
-    if not re.fullmatch(NAME, folder.name):
-        raise LadderError(
-            f"The folder {folder.name!r} gives no name for a study.",
-            "Use letters, digits, hyphens, points and underscores, beginning with a letter or digit.",
-        )
     plan = read_plan(folder / "study.yaml")
+    if not re.fullmatch(NAME, folder.name):
+        fitting = re.sub("[^A-Za-z0-9_.-]+", "-", folder.name).strip("-_.")[:60] or "my-study"
+        raise LadderError(
+            f"The folder {folder.name!r} gives its study a name that cannot be recorded.",
+            f"Rename the folder, for example to {fitting}.",
+        )
     source = _text(folder / "study.py")
     return Study(folder.name, folder, plan, source, _function(folder / "study.py", source))
 
@@ -148,6 +149,8 @@ def read_plan(path: Path) -> Plan:
     """The plan in a `study.yaml`. Raises LadderError that names the field and its line."""
     text = _text(path)
     values = read_yaml(text, path)
+    if values is None:
+        raise LadderError(f"{path} is empty.", "Begin with an example: ladder level6 new my-study")
     try:
         plan = Plan.model_validate(values)
     except ValidationError as error:
@@ -210,8 +213,12 @@ def _text(path: Path) -> str:
         raise LadderError(
             f"There is no {path.name} in {path.parent}.", "Make a study with: ladder level6 new my-study"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise LadderError(f"{path} cannot be read as text ({error}).", "Save it as UTF-8.") from None
+    except OSError as error:
+        raise LadderError(
+            f"{path} cannot be read ({error.strerror}).", "See that it is a file of yours."
+        ) from None
 
 
 # The function of study.py ------------------------------------------------------------------------------

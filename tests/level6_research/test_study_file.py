@@ -49,7 +49,6 @@ def test_the_baseline_may_be_named(tmp_path: Path) -> None:
         ("question: Is", "question: [Is", 1, "expected"),
         ("{lift: 0,", "{lift: 2020-01-01,", 8, "config.lift"),
         ("  a: {}", "  a: !!python/object/apply:os.getcwd []", 5, "constructor"),
-        (PLAN, "", 1, "the file"),
         (PLAN, "- a\n", 1, "the file"),
     ],
 )
@@ -87,6 +86,32 @@ def test_no_study_there(tmp_path: Path) -> None:
     with pytest.raises(LadderError, match=r"no study\.yaml") as error:
         load(tmp_path / "nothing")
     assert "ladder level6 new" in error.value.fix
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    with pytest.raises(LadderError, match=r"study\.yaml is empty\."):
+        load(make(tmp_path / "s", "# only a remark\n"))
+
+
+def test_only_what_is_not_utf8_is_to_be_saved_as_utf8(tmp_path: Path) -> None:
+    folder = make(tmp_path / "s")
+    (folder / "study.py").unlink()
+    (folder / "study.py").mkdir()
+    with pytest.raises(LadderError, match=r"study\.py cannot be read \(") as error:
+        load(folder)
+    assert "UTF-8" not in error.value.fix
+    (folder / "study.yaml").write_bytes(PLAN.encode("utf-16"))
+    with pytest.raises(LadderError) as error:
+        load(folder)
+    assert error.value.fix == "Save it as UTF-8."
+
+
+def test_a_folder_that_gives_no_name_is_told_another(tmp_path: Path) -> None:
+    with pytest.raises(LadderError, match="'has space'") as error:
+        load(make(tmp_path / "has space"))
+    assert error.value.fix == "Rename the folder, for example to has-space."
+    with pytest.raises(LadderError, match=r"no study\.yaml"):
+        load(tmp_path / "no such")
 
 
 def test_the_hash_is_of_what_is_said_and_not_of_how(tmp_path: Path) -> None:
@@ -147,8 +172,10 @@ def test_new_refuses_what_is_no_name(tmp_path: Path, name: str) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_an_example_is_found_by_its_name() -> None:
+def test_an_example_is_found_by_its_name_and_a_study_by_its_file(tmp_path: Path) -> None:
     assert folder_of("example:coin") == TEMPLATES / "coin"
     assert folder_of("a/path") == Path("a/path")
+    folder = new("mine", "coin", tmp_path)
+    assert folder_of(str(folder / "study.yaml")) == folder_of(str(folder / "study.py")) == folder
     with pytest.raises(BadUsage, match="no example 'x'"):
         folder_of("example:x")
