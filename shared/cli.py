@@ -32,6 +32,16 @@ class Ladder(click.Group):
                 return import_module(f"{level.package}.cli").cli
         return super().get_command(context, name)
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(context, args)
+        except click.NoSuchCommand as error:  # click suggests only from commands that are loaded
+            raise click.NoSuchCommand(
+                error.command_name, possibilities=self.list_commands(context), ctx=context
+            ) from None
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Levels"):
             formatter.write_dl([(level.command, level.title) for level in levels()])
@@ -76,7 +86,7 @@ def cli(context: click.Context) -> None:
     short_help="Start service, MLflow UI and pages; Ctrl-C ends them.",
     epilog=example("ladder up", "ladder up --tour --no-browser"),
 )
-@click.option("--tour", is_flag=True, help="Also run each level's main job once, at most 30 s a level.")
+@click.option("--tour", is_flag=True, help="Also run each level's main job once.")
 @click.option("--browser/--no-browser", default=True, help="Open the first page where there is a browser.")
 def up(tour: bool, browser: bool) -> None:
     """Start the local AI service, the MLflow UI and the demo pages; Ctrl-C ends all three."""
@@ -89,7 +99,10 @@ def up(tour: bool, browser: bool) -> None:
 @click.option("--again", is_flag=True, help="Run every level, also those that have run before.")
 @json_option
 def tour(again: bool, as_json: bool) -> None:
-    """Run each level's main job once, at most 30 s a level, with a table of results and run links."""
+    """Run each level's main job once, with a table of results and run links.
+
+    A level takes 30 s at most on two cores that have nothing else to do.
+    """
     from shared.tour import run, tour_table
 
     stops = run(say, again=again)

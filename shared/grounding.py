@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 ABSTAIN = "The sources do not answer this."
 
-_SOURCE = re.compile(r'<(source(?:-\w+)?) id="([^"\n]+)">\n?(.*?)\n?</\1>', re.DOTALL)
+_SOURCE = re.compile(r"""<(source(?:-\w+)?) id=(?:"([^"\n]+)"|'([^'\n]+)')>\n?(.*?)\n?</\1>""", re.DOTALL)
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _CITED = re.compile(rf'\[([^\[\]:"\s]+):\s*{_QUOTED}\s*\]')
 _OWN_WORDS = re.compile(rf'{_QUOTED}\s*\[([^\[\]:"\s]+)\]')
@@ -47,8 +47,8 @@ def sources_block(sources: Iterable[tuple[str, str]], mark: str = "") -> str:
 
 
 def sources_in(prompt: str) -> list[tuple[str, str]]:
-    """The sources of a prompt, each an id and its text, in order."""
-    return [(name, text) for _, name, text in _SOURCE.findall(prompt)]
+    """The sources of a prompt, each an id and its text, in order. An id may stand in single quotes as well."""
+    return [(double or single, text) for _, double, single, text in _SOURCE.findall(prompt)]
 
 
 def without_sources(prompt: str) -> str:

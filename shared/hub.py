@@ -6,6 +6,7 @@ streamlit run shared/hub.py
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 
 import streamlit as st
@@ -19,8 +20,8 @@ from shared.tour import Stop, stops
 from shared.ui import TAB_ICON
 
 STATES = {
-    "waiting": ("not run yet", "gray"),
-    "running": ("running, at most 30 s", "orange"),
+    "waiting": ("tour not run yet", "gray"),
+    "running": ("running", "orange"),
     "done": ("✓ done", "green"),
     "failed": ("✗ failed", "red"),
 }
@@ -35,6 +36,9 @@ PICTURE = """<style>
     border: solid rgba(179, 84, 30, .35); border-width: 0 0 6px; padding: .3rem 1rem .5rem;
 }
 [class*="st-key-live"] { background: rgba(179, 84, 30, .12); border-radius: 6px; padding: .5rem .8rem; }
+[class*="st-key-live"] [data-testid="stPageLink"] a, [class*="st-key-live"] [data-testid="stPageLink"] p {
+    white-space: normal; overflow: visible;
+}
 [class*="st-key-live"] [data-testid="stPageLink"] p { font-size: 1.2rem; text-decoration: underline; }
 </style>"""
 
@@ -61,6 +65,8 @@ def _rung(level: Level, stop: Stop, linked: bool) -> None:
                 icon=":material/arrow_forward:", icon_position="right", width="content",
             )  # fmt: skip
             words, colour = STATES[stop.state]
+            if stop.began:
+                words = f"{words}, {time.time() - stop.began:.0f} s so far"
             st.badge(words, color=colour)  # type: ignore[arg-type]
         st.markdown(f"{level.title}. *{level.question}*")
         if stop.result or stop.url:
@@ -70,7 +76,7 @@ def _rung(level: Level, stop: Stop, linked: bool) -> None:
 def _found(stop: Stop, linked: bool) -> None:
     """What the tour found on this rung, how long it took, and the run that measured it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        took = f" ({stop.seconds:.0f} s)" if stop.seconds is not None and stop.state == "done" else ""
+        took = f" ({stop.seconds:.0f}\u00a0s)" if stop.seconds is not None and stop.state == "done" else ""
         st.text(stop.result + took, width="stretch")
         if stop.url:
             st.link_button("Run", stop.url, icon=":material/query_stats:", disabled=not linked)
@@ -94,12 +100,13 @@ def ui_answers() -> bool:
 
 
 def table_of_runs(urls: Iterable[str | None]) -> str:
-    """The runs of the first level that has one, as its run's own link tells; else the front of the UI.
+    """One table over the runs of all levels that have one, as their links tell; else the front of the UI.
 
-    MLflow would know the experiment by its name, but takes 4 s to import.
+    MLflow would know the experiments by name, but takes 4 s to import.
     """
-    runs = (re.match(r".*#/experiments/[^/]+/runs(?=/)", url) for url in urls if url)
-    return next((found[0] for found in runs if found), store.ui_url())
+    found = (re.match(r".*#/experiments/(\d+)/runs/", url) for url in urls if url)
+    experiments = list(dict.fromkeys(match[1] for match in found if match))
+    return store.runs_url(experiments) if experiments else store.ui_url()
 
 
 def home() -> None:

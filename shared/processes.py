@@ -242,6 +242,9 @@ class Crew:
         if kind is KeyboardInterrupt:
             with suppress(OSError):  # the terminal is gone
                 self.say("Ended.")
+                for server in self.servers:
+                    if not server.ours:
+                        self.say(f"The {server.program.title} ran before and goes on: {server.url}")
             return True
         return False
 

@@ -84,7 +84,8 @@ def runs_table(found: list[dict[str, Any]], level: int | None = None) -> str:
         return _nothing(level)
     rows = [
         (
-            run["run_id"][:8], run["level"], run["name"], run["started"][:16].replace("T", " "),
+            run["run_id"][:8], run["level"].removeprefix("level"), run["name"],
+            run["started"][5:16].replace("T", " "),
             run["status"], number(run["metrics"].get("wall_s"), 1), _headline(run["metrics"]), run["url"],
         )
         for run in found
@@ -111,11 +112,13 @@ def compare_table(compared: dict[str, Any]) -> str:
 
 
 # The one metric that says most about a run, by level, in the order in which they are looked for.
-HEADLINES = ("wer", "hit_at_5", "ndcg_at_10", "iou/val", "loss/val", "rtf")
+HEADLINES = ("wer", "hit_at_5", "ndcg_at_10", "iou/val", "checks_passed", "loss/val", "rtf")
 
 
 def _headline(metrics: dict[str, float]) -> str:
-    return next((f"{name} {number(metrics[name])}" for name in HEADLINES if name in metrics), "")
+    known = [name for name in HEADLINES if name in metrics]
+    studied = [name for name in metrics if name.startswith("difference/")]
+    return next((f"{name} {number(metrics[name])}" for name in known + studied), "")
 
 
 def _as_dict(run: Run, experiment: str) -> dict[str, Any]:

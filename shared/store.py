@@ -170,6 +170,14 @@ def trace_url(experiment: str, trace_id: str) -> str:
     return f"{ui_url()}/#/experiments/{experiment}/traces?selectedEvaluationId={trace_id}"
 
 
+def runs_url(experiments: list[str]) -> str:
+    """The MLflow UI's table of the runs of several experiments."""
+    from urllib.parse import quote
+
+    ids = quote(json.dumps(experiments, separators=(",", ":")))
+    return f"{ui_url()}/#/compare-experiments/s?experiments={ids}"
+
+
 def compare_url(experiments: list[str], run_ids: list[str]) -> str:
     """The MLflow UI's own page that compares runs."""
     from urllib.parse import quote

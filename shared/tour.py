@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
+from textwrap import shorten
 from typing import Any, Literal
 
 import psutil
@@ -22,10 +23,13 @@ from shared import store
 from shared.errors import LadderError
 from shared.files import home_folder, write_atomic
 from shared.levels import RUNGS, Level, levels
+from shared.processes import hub
+from shared.servers import running
 from shared.settings import settings
 from shared.tables import table
 
 State = Literal["waiting", "running", "done", "failed"]
+LINE_CHARS = 100  # of a result, where one stands
 MARK = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
 
 
@@ -40,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Stop:
-    """One level's place in the tour. `pid` is the process that is at it, while it runs.
+    """One level's place in the tour. `pid` is the process that is at it, since `began`, while it runs.
 
     While a level that was done is visited again, its earlier result stays: it counts if the visit is stopped.
     """
@@ -53,6 +57,7 @@ class Stop:
     run_id: str | None = None
     url: str | None = None
     pid: int | None = None
+    began: float | None = None  # seconds since the epoch
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,7 +81,7 @@ def _alive(stop: Stop) -> Stop:
     """The stop, or what it was before if the process that was at it has been stopped."""
     if stop.state != "running" or psutil.pid_exists(stop.pid or 0):
         return stop
-    return replace(stop, state="done" if stop.result else "waiting", pid=None)
+    return replace(stop, state="done" if stop.result else "waiting", pid=None, began=None)
 
 
 def run(say: Callable[[str], None], again: bool = False) -> list[Stop]:
@@ -98,7 +103,7 @@ def _walk(say: Callable[[str], None], again: bool) -> list[Stop]:
         if before.state == "done" and not again:
             say(f"{MARK['done']} Level {level.number}, {level.title}: has run before ({before.result})")
             continue
-        found[index] = replace(before, state="running", pid=os.getpid())
+        found[index] = replace(before, state="running", pid=os.getpid(), began=time.time())
         _save(found)
         say(f"{MARK['running']} Level {level.number}, {level.title} …")
         try:
@@ -123,7 +128,7 @@ def _visit(level: Level, stop: Stop, say: Callable[[str], None]) -> Stop:
     except Exception as error:  # a defect of one level must not hide the others
         outcome = Outcome(f"{type(error).__name__}: {error}")
     seconds = round(time.monotonic() - begin, 1)
-    return replace(stop, state=state, seconds=seconds, pid=None, **asdict(outcome))
+    return replace(stop, state=state, seconds=seconds, pid=None, began=None, **asdict(outcome))
 
 
 def _save(found: list[Stop]) -> None:
@@ -143,8 +148,16 @@ def where_you_stand() -> str:
     here = stops()
     lines = []
     for stop in reversed(here):
-        told = stop.result.partition("\n")[0] or "not run yet"
+        told = stop.result.partition("\n")[0] or (
+            "running" if stop.state == "running" else "tour not run yet"
+        )
+        told = shorten(told, LINE_CHARS, placeholder=" …")
         lines.append(f"  ├─ {stop.number} ─┤ {RUNGS[stop.number]:<32} {MARK[stop.state]} {told}")
-    waiting = any(stop.state != "done" for stop in here)
-    following = "ladder up --tour" if waiting else "ladder up (six pages, each with its lesson)"
+    pages = running(hub())
+    if pages:
+        following = f"open {pages.url}"
+    elif any(stop.state not in ("done", "running") for stop in here):
+        following = "ladder up --tour"
+    else:
+        following = "ladder up (six pages, each with its lesson)"
     return "\n".join([*lines, "", f"Next: {following}"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -83,12 +84,22 @@ def _field_error(error: RequestValidationError) -> dict:
     return error_body(400, f"{param or 'The request'}: {message}.", param)
 
 
-async def answer(_request: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
     """Turns an exception into its answer. A client that has left gets none."""
     if isinstance(error, ClientGone):
         return Response(status_code=499)
+    if isinstance(error, HTTPException) and error.status_code == 404 and not isinstance(error, ApiError):
+        error = _no_such_path(request)
     status, body, headers = describe(error)
     return JSONResponse(body, status, headers)
+
+
+def _no_such_path(request: Request) -> ApiError:
+    """What is not here, and what is."""
+    routes = [route for route in request.app.routes if isinstance(route, APIRoute)]
+    here = [f"{'/'.join(r.methods)} {r.path_format}" for r in routes if r.path_format.startswith("/v1/")]
+    asked = f"{request.method} {request.url.path[:100]}"
+    return ApiError(404, f"There is no {asked} here. There is: {', '.join(here)}.")
 
 
 def install(app: FastAPI) -> None:

@@ -48,7 +48,7 @@ def test_home_shows_six_rungs_and_leads_to_the_first(open_page: Open) -> None:
     page.get_by_role("heading", name="Ladder").wait_for()
     first = page.locator(".st-key-rung1")
     first.get_by_text("Use AI as an API").wait_for()
-    first.get_by_text("not run yet", exact=True).wait_for()
+    first.get_by_text("tour not run yet", exact=True).wait_for()
     rungs = page.locator("[class*='st-key-rung']").all_inner_texts()
     assert [rung[0] for rung in rungs] == ["6", "5", "4", "3", "2", "1"]
     assert all("not run yet" in rung for rung in rungs)
@@ -149,7 +149,7 @@ def test_two_settings_stand_side_by_side(open_page: Open) -> None:
 
 def test_a_phone_never_scrolls_sideways(open_page: Open) -> None:
     page = open_page(width=390)
-    page.get_by_text("not run yet", exact=True).first.wait_for()
+    page.get_by_text("tour not run yet", exact=True).first.wait_for()
     assert wide(page) <= 0
     page.goto(page.url.rstrip("/") + "/level1-api")
     choose(page, "A greeting")
@@ -179,7 +179,7 @@ CONTRAST = """element => {
 def test_it_reads_by_day_and_by_night(open_page: Open, dark: bool) -> None:
     """The page follows the reader's choice; contrast as WCAG 2 measures it, where 4.5 is enough for text."""
     page = open_page(dark=dark)
-    page.get_by_text("not run yet", exact=True).first.wait_for()
+    page.get_by_text("tour not run yet", exact=True).first.wait_for()
     for text in (page.get_by_role("heading", name="Ladder"), page.get_by_text("Is it really better")):
         background, contrast = text.evaluate(CONTRAST)
         assert (background < 0.1) == dark

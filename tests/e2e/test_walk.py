@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from driver import Links
 
+from shared import store
 from shared.levels import levels
 
 if TYPE_CHECKING:
@@ -96,3 +97,6 @@ def test_the_mlflow_ui_lists_six_experiments(open_page: Open, up: Links) -> None
     for level in levels()[:5]:
         page.get_by_text(level.slug, exact=True).first.wait_for()
     page.get_by_text(re.compile("^level6-")).first.wait_for()
+    table = store.runs_url([str(number) for number in range(1, 7)])
+    page.goto(up.mlflow + "/#" + table.partition("/#")[2])
+    page.get_by_text("Displaying Runs from 6 Experiments").wait_for()

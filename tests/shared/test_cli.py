@@ -285,3 +285,9 @@ def test_runs_and_compare_tell_what_is_recorded(home: Path) -> None:
     lines = [line.split() for line in both.splitlines()]
     assert ["model", "m1", "m2"] in lines and ["wer", "0.25", "0.5"] in lines
     assert not any(line[:1] == ["same"] for line in lines), "what does not differ is left out"
+
+
+@pytest.mark.parametrize("typed, meant", [("levl2", "level2"), ("modls", "models")])
+def test_a_slip_of_the_finger_is_answered_with_what_was_meant(typed: str, meant: str) -> None:
+    done = ladder(typed)
+    assert done.returncode == 2 and f"'{typed}'" in done.stderr and f"'{meant}'" in done.stderr

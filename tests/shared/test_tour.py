@@ -100,6 +100,7 @@ def test_a_tour_that_was_killed_is_not_running_any_more(three_levels: dict[int, 
     assert tour.stops()[0].state == "waiting"
     tour._save([tour.Stop(1, "Try 1", state="running", pid=os.getpid())])
     assert tour.stops()[0].state == "running"
+    assert "… running" in tour.where_you_stand()
 
 
 def test_a_visit_that_is_stopped_loses_no_earlier_result(
