@@ -387,6 +387,11 @@ def test_a_joined_server_is_left_running_and_replaced_when_it_ends(web: Program)
     with processes.Crew(silent) as crew:
         assert crew.add(web).state == theirs.state
     assert theirs.alive()
+    ended: list[str] = []
+    with processes.Crew(ended.append) as crew:
+        crew.add(web)
+        raise KeyboardInterrupt
+    assert ended == ["Ended.", f"The test page ran before and goes on: {theirs.url}"]
 
     said: list[str] = []
     with processes.Crew(said.append) as crew:
