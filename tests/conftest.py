@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -29,6 +31,13 @@ import sitecustomize  # noqa: E402, F401 - installs the audit hook in this proce
 
 sys.path.insert(0, str(HERE))
 pytest_plugins = [name for name in ("service_fixtures", "tiny_whisper") if (HERE / f"{name}.py").exists()]
+
+
+# One seed, as everything in `make test`; no clock decides whether an example passes.
+hypothesis_settings.register_profile(
+    "ladder", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("ladder")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -62,10 +62,10 @@ def running_service(folder: Path, *arguments: str, **environment: str) -> Iterat
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not _healthy(url):
             assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, f"not healthy in 60 s:\n{log.read_text()}"
+            assert time.monotonic() < deadline, f"not healthy in 120 s:\n{log.read_text()}"
             time.sleep(0.1)
         yield Service(url, process, log)
     finally:

@@ -219,7 +219,7 @@ def test_a_batch_that_is_stopped_goes_on_where_it_was(clips, own_home, ending):
         )
         assert waiting.acquire(timeout=60) and waiting.acquire(timeout=60)
         program.send_signal(ending)
-        printed, _ = program.communicate(timeout=20)  # long before the service would answer
+        printed, _ = program.communicate(timeout=60)  # long before the service would answer
         assert program.returncode != 0
         assert printed.split() == ["0.flac", "1.flac"] or printed.split() == ["1.flac", "0.flac"]
 

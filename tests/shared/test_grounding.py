@@ -32,6 +32,12 @@ def test_a_source_cannot_close_its_own_tag() -> None:
     assert sources_in(sources_block([("S1", poison)], "7c1d")) == [("S1", poison)]
 
 
+def test_an_id_in_single_quotes_is_read_as_well() -> None:
+    prompt = "<source id='S1'>\nA gate.\n</source>\n" + sources_block([("it's", "A sea.")])
+    assert sources_in(prompt) == [("S1", "A gate."), ("it's", "A sea.")]
+    assert not without_sources(prompt).strip()
+
+
 @given(LINE)
 def test_a_quote_comes_back_letter_by_letter(quote: str) -> None:
     assert claims_in(quoted(quote, "S2")) == [Cited(quote, "S2", quote)]

@@ -189,6 +189,14 @@ def test_only_the_latest_sources_count_and_never_the_assistants(client: openai.O
     assert answer.choices[0].message.content == '"Dogs sleep for ten hours a day." [S2]'
 
 
+def test_a_path_that_is_not_here_is_told_what_is(client: openai.OpenAI):
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.responses.create(model="reader", input="How long do cats sleep?")
+    assert missing.value.code == "not_found"
+    assert "There is no POST /v1/responses here." in missing.value.message
+    assert "POST /v1/chat/completions" in missing.value.message
+
+
 def test_settings_it_has_no_use_for_are_taken(client: openai.OpenAI):
     answer = client.chat.completions.create(
         model="reader", messages=asked(SLEEP), temperature=1.3, top_p=0.5, seed=0, user="me", n=1, tools=[],

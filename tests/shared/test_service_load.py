@@ -32,9 +32,9 @@ def text_of(service: Service) -> str:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not true():
-        assert time.monotonic() < deadline, "it did not happen within a minute"
+        assert time.monotonic() < deadline, "it did not happen within three minutes"
         time.sleep(0.05)
 
 
@@ -151,7 +151,7 @@ def test_it_ends_in_good_order_in_the_middle_of_work(start_service):
     service.process.terminate()
     with pytest.raises(openai.APIError, match="stopping"):
         list(events)
-    assert service.process.wait(timeout=20) == 0
+    assert service.process.wait(timeout=60) == 0
     assert "Traceback" not in service.log.read_text()
 
 

@@ -157,10 +157,11 @@ def test_where_you_stand(three_levels: dict[int, list[str]]) -> None:
     assert "pull it" not in shown, "one line a rung"
 
 
+@pytest.mark.timeout(600)
 def test_the_real_tour_of_the_real_command(on_demand: str, home: Path) -> None:
     """All six levels, really. The second time everything has run before."""
     command = [sys.executable, "-m", "shared.cli", "tour", "--json"]
-    first, again = (subprocess.run(command, capture_output=True, text=True, timeout=280) for _ in range(2))
+    first, again = (subprocess.run(command, capture_output=True, text=True, timeout=500) for _ in range(2))
     assert (first.returncode, again.returncode) == (0, 0), first.stderr
     stops = json.loads(first.stdout)
     assert [stop["number"] for stop in stops] == [1, 2, 3, 4, 5, 6]

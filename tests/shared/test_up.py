@@ -50,7 +50,7 @@ def until(condition: Callable[[], object], what: str, seconds: float = 90) -> No
 
 
 def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.read().decode()
 
 
@@ -221,7 +221,7 @@ def test_the_mlflow_ui_refuses_pages_of_other_hosts(shared_up: Up) -> None:
     url = f"{shared_up.state('ui')['url']}/api/2.0/mlflow/experiments/search?max_results=1"
     request = urllib.request.Request(url, headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(request, timeout=20)
+        urllib.request.urlopen(request, timeout=60)
 
 
 def test_each_server_is_one_process(shared_up: Up) -> None:
@@ -340,7 +340,7 @@ def test_kill_9_leaves_no_orphan_and_the_next_start_works(fresh: Up) -> None:
     assert again.stderr
     line = again.stderr.readline()
     again.terminate()
-    again.communicate(timeout=30)
+    again.communicate(timeout=90)
     assert line.startswith("Demo pages"), line
     assert again.returncode == 0
     fresh.assert_nothing_left()
@@ -389,7 +389,7 @@ def test_a_taken_port_is_left_and_the_link_says_the_new_one(tmp_path: Path) -> N
         assert up.stderr
         moved, link = up.stderr.readline(), up.stderr.readline()
         up.terminate()
-        up.communicate(timeout=30)
+        up.communicate(timeout=90)
     chosen = re.fullmatch(rf"Port {taken} is taken: the page server uses (\d+)\.\n", moved)
     assert chosen, moved
     assert link == f"Demo pages   http://127.0.0.1:{chosen[1]}\n"
