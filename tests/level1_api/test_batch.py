@@ -208,7 +208,7 @@ def test_a_batch_that_is_stopped_goes_on_where_it_was(clips, own_home, ending):
     def answer(request):
         if request.filename in held:
             waiting.release()
-            release.wait(60)
+            release.wait(240)
         return Reply(body={"text": request.filename})
 
     script = Script(answer=answer)
