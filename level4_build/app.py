@@ -12,7 +12,7 @@ import streamlit as st
 
 from level4_build import LEVEL, view, weights
 from level4_build.job import Training
-from level4_build.predict import Found, look, segment_picture
+from level4_build.predict import Found, look, read_picture, segment
 from level4_build.scenes import KINDS, Shape, draw, scene
 from level4_build.trainer import Fit, TrainConfig
 from level4_build.unet import parameters
@@ -34,7 +34,7 @@ HELP = {
 def choose_training() -> TrainConfig:
     """The settings of a training."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        steps = st.slider("Steps", 50, 600, 150, 50, key="steps", help="150 take about half a minute.")
+        steps = st.slider("Steps", 50, 600, 150, 50, key="steps")
         lr = st.select_slider("Learning rate", [1e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0], TrainConfig.lr, key="lr")
         seed = st.number_input(
             "Seed", 0, 999, 0, key="seed", help="Decides the scenes and the first weights."
@@ -85,8 +85,7 @@ def trained(job: Training) -> None:
     except LadderError as error:
         ui.error_box(error)
         return
-    if fit.steps < job.config.steps:
-        st.info(f"Stopped after step {fit.steps} of {job.config.steps}.")
+    whose = st.empty()
     numbers = {
         "Macro IoU": f"{fit.macro_iou:.2f}",
         "Steps": f"{fit.steps}",
@@ -102,15 +101,28 @@ def trained(job: Training) -> None:
     st.dataframe(view.class_rows(fit.iou), hide_index=True, width="content")
     with link.container():
         ui.run_link(recorded(job, fit))
+    whose.info(st.session_state["training_kept"])
 
 
 def recorded(job: Training, fit: Fit) -> str | None:
-    """The link to the run of this training, recorded once; its network is then the one in use."""
+    """The link to the run of this training, recorded once; its network is then the one in use.
+
+    One that was stopped is not, unless there is no other.
+    """
     from level4_build.record import record
 
     if st.session_state.get("recorded") is not job:
+        before = weights.in_use()
+        stopped = fit.steps < job.config.steps
+        keep = before is None or not stopped
         with st.spinner("Recording this run in MLflow …"):
-            st.session_state["training_url"] = record(fit, source="page").url
+            st.session_state["training_url"] = record(fit, keep=keep, source="page").url
+        said = [f"Stopped after step {fit.steps} of {job.config.steps}."] if stopped else []
+        if before is not None:
+            said.append(f"It replaces {before}." if keep else f"In use stays {before}.")
+        else:
+            said.append("Its network is now the one in use.")
+        st.session_state["training_kept"] = " ".join(said)
         st.session_state["recorded"] = job
         st.rerun()  # the other tab shows the new network
     return st.session_state["training_url"]
@@ -124,7 +136,7 @@ def use() -> None:
     try:
         network = weights.load()
     except LadderError:
-        st.info("No network is trained yet. Train one in the other tab, in about half a minute.")
+        st.info("No network is trained yet. Train one in the other tab.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         ui.engine_badge(f"U-Net, {network.steps} steps, macro IoU {network.macro_iou:.2f}", "this machine")
@@ -177,7 +189,7 @@ def from_upload(network: Trained) -> Found | None:
     if file is None:
         return None
     st.caption("It learnt drawn shapes alone: expect little of photographs.")
-    return segment_picture(network.model, file.getvalue(), file.name)
+    return segment(network, read_picture(file.getvalue(), file.name))
 
 
 def show_found(found: Found, network: Trained) -> None:

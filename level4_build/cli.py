@@ -6,6 +6,9 @@ Results go to stdout, everything else to stderr; the link to the recorded run co
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import click
 
 from shared.cli import example, json_option, say, say_run
 from shared.progress import progress, waiting
+from shared.store import link_now
 from shared.tables import number, table
 
 RECORDING = "Recording the run in MLflow …"
@@ -57,20 +61,25 @@ def train(
 
     Stop it and type it again: it goes on where it was, and ends with the very same weights.
     """
-    with waiting("Loading torch …"):
-        from level4_build import record, trainer, training
+    with _starting():
+        with waiting("Loading torch …"):
+            from level4_build import record, trainer, training, weights
 
-    config = trainer.TrainConfig(steps=steps, seed=seed, size=size, lr=lr, batch=batch)
-    kept = training.checkpoint_place(config, out)
-    training.prepare(kept, resume, say)
+        config = trainer.TrainConfig(steps=steps, seed=seed, size=size, lr=lr, batch=batch)
+        kept = training.checkpoint_place(config, out)
+        training.prepare(kept, resume, say)
+        say(training.plan(config))
+        before = weights.in_use()
+    unseen, tenth = not sys.stderr.isatty(), max(1, steps // 10)  # without a terminal there is no bar
     with record.recording(config, source="command") as recorder:
         with progress(f"Training, {steps} steps") as advance:
 
             def on_step(step: trainer.Step) -> None:
                 recorder.step(step)
                 advance(step.step / step.steps)
-                if step.evaluation and step.step < step.steps:
-                    say(f"step {step.step}: loss {step.loss:.3f}, IoU {step.evaluation.macro_iou:.3f}")
+                if step.step < step.steps and (step.evaluation or (unseen and step.step % tenth == 0)):
+                    iou = f", IoU {step.evaluation.macro_iou:.3f}" if step.evaluation else ""
+                    say(f"step {step.step} of {step.steps}: loss {step.loss:.3f}{iou}")
 
             fit = trainer.fit(config, on_step=on_step, checkpoint=kept)
         if not as_json:
@@ -79,7 +88,7 @@ def train(
         say(f"{fit.steps} steps in {fit.wall_s:.0f} s; {config.val_count} scenes not trained on.")
         with waiting(RECORDING):
             where = recorder.finish(fit)
-    say(f"Wrote {where}")
+    say(f"Wrote {where}" + (f"; it replaces {before}." if before else ""))
     training.keep(fit, out, recorder.run, say)
     if as_json:
         told = {
@@ -109,8 +118,11 @@ def predict(image: str, out: Path | None, as_json: bool) -> None:
     with waiting("Loading torch …"):
         from level4_build import predict as work
         from level4_build import record, weights
+    wanted = work.asked(image)
     trained = weights.load()
-    found = work.segment(trained, image)
+    url = link_now(trained.url)
+    say(f"Asking {trained}" + (f", of {url}" if url else ""))
+    found = work.segment(trained, wanted)
     mask, panel = work.write(found, out)
     score = found.score()
     if not as_json:
@@ -122,10 +134,24 @@ def predict(image: str, out: Path | None, as_json: bool) -> None:
         run = record.record_prediction(found, trained, source="command")
     if as_json:
         rates = {"iou": score.iou(), "macro_iou": score.macro_iou()} if score else {}
-        told = {"image": image, "shares": found.shares(), **rates, "mask": str(mask), "panel": str(panel)}
+        told = {
+            "image": image, "shares": found.shares(), **rates, "mask": str(mask), "panel": str(panel),
+            "network": {
+                "steps": trained.steps, "macro_iou": trained.macro_iou, "run_id": trained.run_id, "url": url,
+            },
+        }  # fmt: skip
         click.echo(json.dumps({**told, "run_id": run.id, "url": run.url}, indent=2))
     else:
         say_run(run.url)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Ctrl-C before the first step says what it leaves, as one after it does."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Stopped before training began: nothing new is kept.") from None
 
 
 def _found_table(found: Any, score: Any) -> str:

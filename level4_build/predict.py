@@ -1,7 +1,7 @@
 """From a picture to its mask: read it, ask the network, show what it found.
 
 trained = weights.load()
-found = segment(trained, "scene:3")
+found = segment(trained, asked("scene:3"))
 found.shares()  # {"background": 0.71, "circle": 0.12, …}
 """
 
@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -62,10 +63,25 @@ class Found:
         return counted
 
 
-def segment(trained: Trained, name: str) -> Found:
-    """The mask of a file, or of `scene:N`: the validation scene N of the network's own training."""
+class Picture(NamedTuple):
+    """A picture file that was read: (H, W, 3) uint8, and what was done to it."""
+
+    name: str
+    image: np.ndarray
+    note: str = ""
+
+
+def asked(name: str) -> Picture | int:
+    """What a name means, known before there is a network: a file, or N of `scene:N`.
+
+    Raises:
+        LadderError: there is no such picture or scene.
+    """
     if name.startswith("scene:"):
-        return look(trained.model, _scene(name, trained), name)
+        number = name.removeprefix("scene:")
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise BadUsage(f"There is no scene {number!r}.", "Number it from 0 on: scene:3")
+        return int(number)
     path = Path(name)
     try:
         data = path.read_bytes()
@@ -73,13 +89,15 @@ def segment(trained: Trained, name: str) -> Found:
         raise LadderError(
             f"The picture {path} cannot be read ({error.strerror}).", "Name a picture file, or scene:3."
         ) from None
-    return segment_picture(trained.model, data, path.name)
+    return read_picture(data, path.name)
 
 
-def segment_picture(model: nn.Module, data: bytes, name: str) -> Found:
-    """The mask of a picture file's bytes."""
-    picture, note = read_picture(data, name)
-    return Found(name, picture, predict(model, picture), note=note)
+def segment(trained: Trained, what: Picture | int) -> Found:
+    """The mask of a picture, or of the validation scene with this number, of the network's own training."""
+    if isinstance(what, int):
+        drawn = scene(trained.config.seed, "val", what, trained.config.size)
+        return look(trained.model, drawn, f"scene:{what}")
+    return Found(what.name, what.image, predict(trained.model, what.image), note=what.note)
 
 
 def look(model: nn.Module, drawn: Scene, name: str) -> Found:
@@ -94,8 +112,8 @@ def predict(model: nn.Module, image: np.ndarray) -> np.ndarray:
     return model(batch)[0].argmax(dim=0).to(torch.uint8).numpy()
 
 
-def read_picture(data: bytes, name: str) -> tuple[np.ndarray, str]:
-    """A picture file as (H, W, 3) uint8, at most LONGEST pixels a side, and a note if it was made smaller.
+def read_picture(data: bytes, name: str) -> Picture:
+    """A picture file's bytes, at most LONGEST pixels a side, with a note if it was made smaller.
 
     Raises:
         LadderError: it is no picture, or too small.
@@ -111,14 +129,7 @@ def read_picture(data: bytes, name: str) -> tuple[np.ndarray, str]:
             f"{name} is {was[0]} by {was[1]} pixels.", f"Give one with sides of at least {SMALLEST} pixels."
         )
     note = "" if picture.size == was else f"Made smaller, from {was[0]} by {was[1]} pixels."
-    return np.array(picture), note
-
-
-def _scene(name: str, trained: Trained) -> Scene:
-    number = name.removeprefix("scene:")
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise BadUsage(f"There is no scene {number!r}.", "Number it from 0 on: scene:3")
-    return scene(trained.config.seed, "val", int(number), trained.config.size)
+    return Picture(name, np.array(picture), note)
 
 
 # Pictures of it --------------------------------------------------------------------------------------
@@ -183,7 +194,9 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 def write(found: Found, out: Path | None = None) -> tuple[Path, Path]:
     """Write the mask and, beside it, the panel; by default into the home. Returns where both are."""
     name = re.sub(r"[^\w.-]+", "-", found.name)
-    mask = out or home_folder() / "level4" / "predictions" / f"{Path(name).stem or 'picture'}.png"
+    mask = (
+        out or home_folder() / "level4" / "predictions" / f"{Path(name).stem or 'picture'}.png"
+    ).absolute()
     panel = mask.with_name(f"{mask.stem}-panel.png")
     try:
         return write_atomic(mask, mask_png(found.mask)), write_atomic(panel, panel_png([found]))

@@ -37,6 +37,9 @@ from shared.errors import BadUsage, LadderError
 
 # Configuration ---------------------------------------------------------------------------------------
 
+MOST = {"steps": 1_000_000, "size": 256, "seed": 2**32 - 1}
+MOST_PIXELS = {"batch": 2**20, "train_count": 2**27, "val_count": 2**27}  # of their scenes together: memory
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -68,8 +71,13 @@ class TrainConfig:
         least = {"steps": 1, "batch": 1, "size": 8, "train_count": 1, "val_count": 1, "eval_every": 1,
                  "save_every": 1, "warmup": 0, "seed": 0, "weight_decay": 0}  # fmt: skip
         for name, low in least.items():
-            if getattr(self, name) < low:
+            if not low <= getattr(self, name) < math.inf:
                 raise BadUsage(f"{name} is {getattr(self, name)}.", f"It must be at least {low}.")
+        most = MOST | {name: pixels // self.size**2 for name, pixels in MOST_PIXELS.items()}
+        for name, high in most.items():
+            if getattr(self, name) > high:
+                here = f" with scenes of {self.size} pixels a side" if name in MOST_PIXELS else ""
+                raise BadUsage(f"{name} is {getattr(self, name)}.", f"It must be at most {high}{here}.")
         for name in ("lr", "clip"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise BadUsage(f"{name} is {getattr(self, name)}.", "It must be a number above 0.")
@@ -223,7 +231,6 @@ def fit(
     history: list[Evaluation] = []
     train = Scenes("train", config.train_count, config.size, config.seed)
     val = Scenes("val", config.val_count, config.size, config.seed)
-    images, masks = train.all()  # uint8
     earlier = 0.0
 
     def keep() -> None:
@@ -241,6 +248,7 @@ def fit(
 
     # fork_rng: a network with dropout draws from torch's one generator, and others' draws are left alone.
     with torch.random.fork_rng(devices=[]), _interrupts() as interrupted:
+        images, masks = train.all()  # uint8
         began = time.monotonic()
         torch.manual_seed(config.seed)
         if checkpoint is not None and checkpoint.exists():

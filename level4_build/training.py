@@ -11,7 +11,8 @@ from level4_build import checkpoint as files
 from level4_build import weights
 from level4_build.predict import panel_png
 from level4_build.record import examples
-from level4_build.trainer import Fit, TrainConfig
+from level4_build.trainer import Fit, TrainConfig, new_model
+from level4_build.unet import parameters
 from shared.errors import LadderError
 from shared.files import home_folder, write_atomic
 from shared.tracking import Run
@@ -45,6 +46,14 @@ def prepare(checkpoint: Path, resume: bool, say: Callable[[str], None]) -> None:
             say(f"Going on after step {state['step']}, from {checkpoint} (--fresh begins anew).")
         else:
             say(f"This training is complete in {checkpoint} (--fresh trains again).")
+
+
+def plan(config: TrainConfig) -> str:
+    """What is about to be trained, in a sentence."""
+    return (
+        f"Training a U-Net of {parameters(new_model(config)):,} parameters: {config.steps} steps of "
+        f"{config.batch} of {config.train_count} scenes, {config.size} pixels a side."
+    )
 
 
 def keep(fit: Fit, out: Path | None, run: Run, say: Callable[[str], None]) -> None:

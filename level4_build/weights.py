@@ -18,7 +18,7 @@ from shared.errors import LadderError
 from shared.files import write_atomic
 from shared.settings import settings
 
-TRAIN_FIRST = "Train one, in about a minute: ladder level4 train"
+TRAIN_FIRST = "Train one: ladder level4 train"
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class Trained:
     iou: dict[str, float | None]
     run_id: str | None = None
     url: str | None = None
+
+    def __str__(self) -> str:
+        return f"the network of {self.steps} steps, macro IoU {self.macro_iou:.2f}"
 
 
 def place() -> Path:
@@ -56,6 +59,14 @@ def pack(fit: Fit, run_id: str | None = None, url: str | None = None) -> bytes:
 def save(data: bytes, path: Path | None = None) -> Path:
     """Keep what `pack` gave, by default as the last trained network."""
     return write_atomic(path or place(), data)
+
+
+def in_use() -> Trained | None:
+    """The last trained network, which another would replace; None if there is none that can be read."""
+    try:
+        return load()
+    except LadderError:
+        return None
 
 
 def load(path: Path | None = None) -> Trained:

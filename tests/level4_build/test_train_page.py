@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,24 @@ def test_a_training_is_shown_recorded_and_used(page: AppTest) -> None:
     assert run.info.status == "FINISHED" and run.data.tags["source"] == "page"
     assert weights.load().run_id == run.info.run_id, "it is the network in use"
     assert not any("No network" in info.value for info in page.info)
+
+
+@pytest.mark.usefixtures("with_network")
+def test_a_stopped_training_does_not_replace_the_network_and_a_finished_one_says_that_it_does(
+    page: AppTest,
+) -> None:
+    before = weights.load()
+    fine(page.run())
+    job = Training(dataclasses.replace(SMALL, steps=100_000))
+    job.stop()
+    page.session_state["training"] = job
+    fine(page.run())
+    assert weights.load().run_id == before.run_id is None
+    assert any(f"In use stays {before}" in info.value for info in page.info)
+    page.session_state["training"] = Training(SMALL)
+    fine(page.run())
+    assert weights.load().run_id is not None
+    assert any(f"It replaces {before}" in info.value for info in page.info)
 
 
 @pytest.mark.usefixtures("with_network")

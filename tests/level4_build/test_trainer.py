@@ -259,7 +259,9 @@ def test_a_configuration_comes_back_from_json_as_it_was() -> None:
     assert TrainConfig.from_dict(TINY.as_dict()) == TINY
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"lr": 0.0}, {"lr": math.nan}, {"seed": -1}, {"batch": 0}])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"lr": 0.0}, {"lr": math.nan}, {"seed": -1}, {"batch": 0},
+                                   {"size": 10**5}, {"batch": 257}, {"train_count": 10**9}, {"seed": 2**64},
+                                   {"weight_decay": math.nan}])  # fmt: skip
 def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(BadUsage, match=next(iter(wrong))):
         TrainConfig(**wrong)  # type: ignore[arg-type]
