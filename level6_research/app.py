@@ -5,17 +5,18 @@ streamlit run level6_research/app.py
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 import streamlit as st
 
 from level6_research import LEVEL
 from level6_research.job import Job
-from level6_research.ledger import Record, Trial, history, names
+from level6_research.ledger import Record, Trial, history, many, names, tally
 from level6_research.new import TEMPLATES, examples
-from level6_research.report import Report, build, by_arm, short
+from level6_research.render import Link, gallery
+from level6_research.report import Report, build, by_arm, versions
 from level6_research.study import Study, load
+from level6_research.verdict import short
 from shared import ui
 from shared.errors import LadderError
 
@@ -23,7 +24,6 @@ LOOK_S = 0.5  # how often the page looks how far a job is
 # Keys begin with "level6": in the hub all pages share one session.
 COLOURS = {"better": "green", "worse": "red", "equivalent": "blue", "not enough evidence": "gray"}
 MARKS = {"finished": "✓", "failed": "✗", "killed": "✗", "running": "…"}
-ALT = "The seeds in pairs, the interval of their difference, and the curves"
 LABELS = {"coin": "coin: some seconds, no training", "bitlinear": "bitlinear: ten small trainings"}
 
 
@@ -71,20 +71,29 @@ def show(past: Sequence[Record], report: Report) -> None:
         st.badge(ui.plain(verdict.word), color=COLOURS[verdict.word])  # type: ignore[arg-type]
     st.markdown(f"**{ui.plain(record.standing)}**")
     head, rows = by_arm(record)
-    ui.metric_row({f"{row[0]}: {head[1]} ± sd": f"{row[1]} ± {row[2]}" for row in rows})
+    ui.metric_row({f"{arm}: {head[1]} ± sd": _spread(*numbers) for arm, *numbers in rows})
     ui.run_link(record.url)
-    st.html(scrollable(report.figure))
-    trials, versions, whole = st.tabs(["Trials", "Versions", "Report"])
+    st.html(gallery(report.panels))
+    trials, runs, whole = st.tabs(["Trials", "Versions", "Report"])
     with trials:
         st.dataframe(
             [_row(trial) for trial in record.attempts],
-            column_config={"run": st.column_config.LinkColumn(display_text="open")},
+            column_config={
+                "run": st.column_config.LinkColumn(display_text="open"),
+                "value": st.column_config.NumberColumn(format="%.3g"),
+                "seconds": st.column_config.NumberColumn(format="%.3g"),
+            },
             hide_index=True,
         )
-        st.caption(f"{len(record.attempts)} attempts, of which {len(record.lost)} failed or were killed.")
-    with versions:
-        st.dataframe([_version(one) for one in past], hide_index=True)
-        st.caption("A study whose plan or code changed is a new version: its trials are run anew.")
+        st.caption(f"{tally([record])}.")
+    with runs:
+        columns, table = versions(past)
+        cells = ([cell.text if isinstance(cell, Link) else cell for cell in row] for row in table)
+        st.dataframe([dict(zip(columns, row, strict=True)) for row in cells], hide_index=True)
+        st.caption(
+            "A study whose plan or code changed is a new version: its trials are run anew. "
+            f"All versions and runs together: {tally(past)}."
+        )
     with whole:
         with st.container(horizontal=True):
             for name, text, kind in (
@@ -98,25 +107,15 @@ def show(past: Sequence[Record], report: Report) -> None:
             st.markdown(report.markdown.replace("![", "Figure above: ["))
 
 
-def scrollable(figure: str) -> str:
-    """The picture as HTML: as wide as the page, and on a phone wide enough to read, by scrolling."""
-    data = base64.b64encode(figure.encode()).decode()
-    image = f'<img alt="{ALT}" style="width: 100%; min-width: 780px" src="data:image/svg+xml;base64,{data}">'
-    return f'<div style="overflow-x: auto">{image}</div>'
+def _spread(mean: str, sd: str, n: str) -> str:
+    """A mean with its spread, or what is missing for it."""
+    return {"0": "no result yet", "1": f"{mean}, of one seed"}.get(n, f"{mean} ± {sd}")
 
 
 def _row(trial: Trial) -> dict[str, object]:
     return {
-        "arm": trial.arm, "seed": trial.seed, "state": trial.state, "value": trial.value,
-        "seconds": trial.wall_s, "reason": trial.reason, "run": trial.url,
-    }  # fmt: skip
-
-
-def _version(record: Record) -> dict[str, object]:
-    return {
-        "version": record.version, "hash": record.hash, "registered": record.registered,
-        "trials": f"{len(record.values)} of {len(record.plan.trials)}",
-        "verdict": "; ".join(f"{v.arm}: {v.word}" for v in record.verdicts) or "not finished",
+        "run": trial.url, "arm": trial.arm, "seed": trial.seed, "state": trial.state, "value": trial.value,
+        "seconds": trial.wall_s, "reason": trial.reason,
     }  # fmt: skip
 
 
@@ -162,7 +161,8 @@ def main() -> None:
         try:
             record = job.result()
             if not record.done:
-                st.warning(f"{len(record.lost)} trials have no result. Run the study again to go on.")
+                missing = many(len(record.plan.trials) - len(record.values), "trial")
+                st.warning(f"Without a result: {missing}. Run the study again to go on.")
         except LadderError as error:
             ui.error_box(error)
     st.divider()

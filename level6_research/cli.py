@@ -143,7 +143,7 @@ def _history(name: str) -> list[Record]:
 
 
 def _told(trial: Trial, record: Record) -> str:
-    from level6_research.report import short
+    from level6_research.verdict import short
 
     place = f"{len(record.values)} of {len(record.plan.trials)} · {trial.arm}, seed {trial.seed}: "
     if trial.value is None:
@@ -152,11 +152,13 @@ def _told(trial: Trial, record: Record) -> str:
 
 
 def _why_not(record: Record, folder: str) -> str:
-    missing = len(record.plan.trials) - len(record.values)
+    from level6_research.ledger import many
+
+    missing = many(len(record.plan.trials) - len(record.values), "trial")
     if record.spent_s >= record.plan.budget * 60:
         return "A larger budget in study.yaml is a new version of the study, with trials of its own."
     return (
-        f"{missing} trials have no result. Their reasons stand above; mend the cause, then: "
+        f"Without a result: {missing}. The reasons stand above; mend the cause, then: "
         f"ladder level6 run {folder}"
     )
 

@@ -2,12 +2,15 @@
 
 figure = draw(record, curves(record))
 figure.savefig("study.svg")
+
+Where the place is narrow, `panels` gives the same picture in parts.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#33638d", "#b3541e", "#3b8a4f", "#7d5ba6", "#8a7a2f", "#555555")
 Curves = Mapping[str, Mapping[tuple[str, int], Curve]]
+WIDTH, HEIGHT = 4.2, 3.6  # inches, of a panel
 PANELS = 3  # curves that are drawn at most, so that the picture stays readable
 
 
@@ -28,14 +32,31 @@ def draw(record: Record, curves: Curves) -> Figure:
     """The figure of a study: one panel a question. Raises nothing: what is not there yet is not drawn."""
     from matplotlib.figure import Figure
 
-    shown = sorted(curves)[:PANELS]
-    figure = Figure(figsize=(4.2 * (2 + len(shown)), 3.6), layout="constrained")
-    panels = figure.subplots(1, 2 + len(shown))
-    _pairs(panels[0], record)
-    _interval(panels[1], record)
-    for axes, name in zip(panels[2:], shown, strict=True):
-        _curves(axes, record, name, curves[name])
+    paints = _paints(record, curves).values()
+    figure = Figure(figsize=(WIDTH * len(paints), HEIGHT), layout="constrained")
+    for axes, paint in zip(figure.subplots(1, len(paints)), paints, strict=True):
+        paint(axes)
     return figure
+
+
+def panels(record: Record, curves: Curves) -> dict[str, Figure]:
+    """The same panel by panel, each under what it shows."""
+    from matplotlib.figure import Figure
+
+    found = {}
+    for title, paint in _paints(record, curves).items():
+        found[title] = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        paint(found[title].subplots())
+    return found
+
+
+def _paints(record: Record, curves: Curves) -> dict[str, Callable[[Axes], None]]:
+    shown = sorted(curves)[:PANELS]
+    return {
+        "The seeds in pairs": partial(_pairs, record=record),
+        "The interval of their difference": partial(_interval, record=record),
+        **{f"Curves of {n}": partial(_curves, record=record, name=n, curves=curves[n]) for n in shown},
+    }
 
 
 def svg(figure: Figure) -> str:

@@ -10,11 +10,11 @@ needs no study folder, so a report can be written wherever the store can be reac
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from level6_research.study import Plan, Study
 from level6_research.verdict import Verdict, judge
@@ -53,13 +53,24 @@ class Trial:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
+class Tally(NamedTuple):
+    """How many attempts there were, and how many of them came to nothing."""
+
+    attempts: int
+    failed: int
+    killed: int
+
+    def __str__(self) -> str:
+        return f"{many(self.attempts, 'attempt')}: {self.failed} failed, {self.killed} killed"
+
+
 @dataclass(frozen=True)
 class Record:
     """One registration of a study with its trials, oldest first.
 
     Attributes:
         version: 1 for the first plan and code under this name, 2 once they changed, and so on.
-        registered: when, before its first trial.
+        registered: when, before its first trial. A version that was run again has a record for each run.
         attempts: every trial, those that failed or were killed too.
     """
 
@@ -107,6 +118,27 @@ class Record:
         if self.done:
             return " ".join(verdict.sentence for verdict in self.verdicts)
         return f"The study is not finished: {len(self.values)} of {len(self.plan.trials)} trials."
+
+    @property
+    def brief(self) -> str:
+        """The same in a phrase."""
+        return "; ".join(verdict.brief for verdict in self.verdicts) if self.done else self.standing
+
+
+def tally(history: Sequence[Record]) -> Tally:
+    """What all attempts of these registrations came to, counted."""
+    states = [trial.state for record in history for trial in record.attempts]
+    return Tally(len(states), states.count("failed"), states.count("killed"))
+
+
+def same_version(history: Sequence[Record], record: Record) -> list[Record]:
+    """Every run of the version of a record, oldest first: the first registered it."""
+    return [other for other in history if other.hash == record.hash]
+
+
+def many(n: int, word: str) -> str:
+    """So many of a thing: "1 trial", "2 trials"."""
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def names() -> list[str]:
@@ -198,5 +230,5 @@ def _state(status: str, reason: str) -> tuple[State, str]:
     if status == "FAILED":
         return ("killed" if reason == store.LEFT_RUNNING else "failed"), reason
     if status == "KILLED":
-        return "killed", reason
+        return "killed", reason.rstrip(": ")  # Ctrl-C has a name and no message
     return "running", ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -13,7 +13,7 @@ body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem aut
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { border-bottom: 1px solid #ddd; padding: .3rem .8rem; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; } .verdict { border-left: 4px solid #b3541e; padding-left: 1rem; font-weight: 600; }
+.verdict { border-left: 4px solid #b3541e; padding-left: 1rem; font-weight: 600; }
 """
 
 
@@ -68,8 +68,18 @@ def _md(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_[]|#!$" else c for c in flat)
 
 
-def to_html(name: str, blocks: Sequence[Block], picture: str) -> str:
-    """The blocks as one HTML file with nothing outside it; `picture` is the figure as SVG."""
+def gallery(panels: Mapping[str, str]) -> str:
+    """The panels of a figure (title -> SVG) as HTML: side by side, and below each other on a phone."""
+    images = (
+        f'<img alt="{escape(title)}" style="flex: 1 1 280px; min-width: 0; max-width: 420px" '
+        f'src="data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}">'
+        for title, picture in panels.items()
+    )
+    return f'<div style="display: flex; flex-wrap: wrap">{"".join(images)}</div>'
+
+
+def to_html(name: str, blocks: Sequence[Block], panels: Mapping[str, str]) -> str:
+    """The blocks as one HTML file with nothing outside it; `panels` are the figure's, title -> SVG."""
 
     def cell(value: Cell) -> str:
         if isinstance(value, Link):
@@ -88,8 +98,7 @@ def to_html(name: str, blocks: Sequence[Block], picture: str) -> str:
         elif block.kind == "list":
             parts.append("<ul>" + "".join(f"<li>{cell(item)}</li>\n" for item in block.items) + "</ul>")
         elif block.kind == "figure":
-            data = base64.b64encode(picture.encode()).decode()
-            parts.append(f'<img alt="{escape(block.text)}" src="data:image/svg+xml;base64,{data}">')
+            parts.append(gallery(panels))
         else:
             tag = {"title": "h1", "heading": "h2", "verdict": 'p class="verdict"'}.get(block.kind, "p")
             parts.append(f"<{tag}>{escape(block.text)}</{tag.split()[0]}>")

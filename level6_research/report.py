@@ -9,14 +9,15 @@ store. Both forms come from the same list of blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from level6_research.figure import draw, svg
-from level6_research.ledger import Record, curves
+from level6_research.figure import draw, panels, svg
+from level6_research.ledger import Record, curves, many, same_version, tally
 from level6_research.render import Block, Cell, Link, to_html, to_markdown
+from level6_research.verdict import short
 from shared import store
 from shared.errors import LadderError
 from shared.files import write_atomic
@@ -24,13 +25,14 @@ from shared.files import write_atomic
 
 @dataclass(frozen=True)
 class Report:
-    """The report in both forms, and the figure that stands in both."""
+    """The report in both forms, with the figure as one picture and panel by panel, each under its title."""
 
     name: str
     run_id: str
     markdown: str
     html: str
     figure: str
+    panels: Mapping[str, str]
 
     def write(self, folder: Path) -> Path:
         """Write the three files into a folder; the path of the HTML file."""
@@ -59,11 +61,10 @@ class Report:
 def build(history: Sequence[Record]) -> Report:
     """The report on the last registration of a study, given all of them."""
     record = history[-1]
-    picture = svg(draw(record, curves(record)))
-    blocks = _blocks(history)
-    return Report(
-        record.name, record.run_id, to_markdown(blocks), to_html(record.name, blocks, picture), picture
-    )
+    found, blocks = curves(record), _blocks(history)
+    pictures = {title: svg(panel) for title, panel in panels(record, found).items()}
+    page = to_html(record.name, blocks, pictures)
+    return Report(record.name, record.run_id, to_markdown(blocks), page, svg(draw(record, found)), pictures)
 
 
 def _blocks(history: Sequence[Record]) -> list[Block]:
@@ -72,7 +73,7 @@ def _blocks(history: Sequence[Record]) -> list[Block]:
         Block("title", f"Study: {record.name}"),
         Block("text", _abstract(record)),
         Block("heading", "As registered"),
-        Block("text", f"Before the first trial, on {record.registered:%Y-%m-%d %H:%M}, this was fixed:"),
+        Block("text", _when(history)),
         Block("list", items=_registered(record)),
         Block("heading", "Verdict"),
         *(Block("verdict", verdict.sentence) for verdict in record.verdicts),
@@ -83,10 +84,10 @@ def _blocks(history: Sequence[Record]) -> list[Block]:
         Block("heading", "Paired by seed"),
         _by_seed(record),
         Block("heading", "What failed"),
-        *_lost(record),
+        *_lost(history),
         Block("heading", "Versions"),
         Block("text", _versions_told(history)),
-        _versions(history),
+        _table(*versions(history)),
         Block("heading", "Compute and environment"),
         Block("list", items=_environment(record)),
         Block("text", "Every number above was read from these runs in MLflow, or computed from them."),
@@ -97,11 +98,6 @@ def _blocks(history: Sequence[Record]) -> list[Block]:
 # The parts ---------------------------------------------------------------------------------------------
 
 
-def short(value: float | None, sign: bool = False) -> str:
-    """A number as the report prints it: four significant digits."""
-    return "–" if value is None else f"{value:+.4g}" if sign else f"{value:.4g}"
-
-
 def _abstract(record: Record) -> str:
     plan = record.plan
     others = ", ".join(plan.challengers)
@@ -109,6 +105,20 @@ def _abstract(record: Record) -> str:
         f"{plan.question} {others} against {plan.baseline}, {len(plan.seeds)} seeds each, judged by "
         f"{plan.metric.name} ({plan.metric.direction} is better). {record.standing}"
     )
+
+
+def _when(history: Sequence[Record]) -> str:
+    record, same = history[-1], same_version(history, history[-1])
+    if not same[1:]:
+        return f"Registered on {_minute(record)}, before the first trial:"
+    return (
+        f"First registered on {_minute(same[0])}, before the first trial; this is run {len(same)} of "
+        f"{len(same)} of this version, begun on {_minute(record)}:"
+    )
+
+
+def _minute(record: Record) -> str:
+    return f"{record.registered:%Y-%m-%d %H:%M}"
 
 
 def _registered(record: Record) -> list[Cell]:
@@ -163,17 +173,25 @@ def _by_seed(record: Record) -> Block:
 
 def _value(record: Record, arm: str, seed: int) -> Cell:
     trial = record.kept.get((arm, seed))
-    return Link(short(trial.value), trial.url) if trial else "–"
+    return Link(short(trial.value), trial.url) if trial else "missing"
 
 
-def _lost(record: Record) -> list[Block]:
-    failed = [t for t in record.lost if t.state == "failed"]
-    killed = [t for t in record.lost if t.state == "killed"]
-    told = f"Of {len(record.attempts)} attempts {len(failed)} failed and {len(killed)} were killed."
-    if not record.lost:
-        return [Block("text", told)]
-    rows = [[Link(f"{t.arm}, seed {t.seed}", t.url), t.state, t.reason] for t in record.lost]
-    return [Block("text", told), _table(["trial", "state", "reason"], rows)]
+def _lost(history: Sequence[Record]) -> list[Block]:
+    told = f"This run of the study made {tally(history[-1:])}."
+    if history[1:]:
+        told += f" All versions and runs together made {tally(history)}."
+    rows: list[list[Cell]] = [
+        [str(r.version), _run(history, r), Link(f"{t.arm}, seed {t.seed}", t.url), t.state, t.reason]
+        for r in history
+        for t in r.lost
+    ]
+    table = _table(["version", "run", "trial", "state", "reason"], rows)
+    return [Block("text", told), *([table] if rows else [])]
+
+
+def _run(history: Sequence[Record], record: Record) -> str:
+    same = same_version(history, record)
+    return f"{same.index(record) + 1} of {len(same)}"
 
 
 def _versions_told(history: Sequence[Record]) -> str:
@@ -184,27 +202,28 @@ def _versions_told(history: Sequence[Record]) -> str:
         )
     else:
         told = "The plan and the code are those first registered."
-    same = [r for r in history if r.hash == record.hash]
-    if len(same) > 1:
-        told += f" It was run {len(same)} times; all are listed."
+    if same := same_version(history, record)[1:]:
+        told += f" It was run {len(same) + 1} times; all are listed."
     return told
 
 
-def _versions(history: Sequence[Record]) -> Block:
+def versions(history: Sequence[Record]) -> tuple[list[str], list[list[Cell]]]:
+    """Every run of every version, oldest first: the head of a table and its rows."""
     rows: list[list[Cell]] = [
         [
-            str(r.version), Link(r.hash, r.url), f"{r.registered:%Y-%m-%d %H:%M}",
-            f"{len(r.values)} of {len(r.plan.trials)}",
-            "; ".join(f"{v.arm}: {v.word}" for v in r.verdicts) or "–",
+            str(r.version), _run(history, r), Link(r.hash, r.url), _minute(r),
+            f"{len(r.values)} of {len(r.plan.trials)}", *map(str, tally([r])),
+            "; ".join(f"{v.arm}: {v.word}" for v in r.verdicts) or "not finished",
         ]
         for r in history
     ]  # fmt: skip
-    return _table(["version", "hash", "registered", "trials", "verdict"], rows)
+    head = ["version", "run", "hash", "begun", "trials", "attempts", "failed", "killed", "verdict"]
+    return head, rows
 
 
 def _environment(record: Record) -> list[Cell]:
     unknown = sum(trial.wall_s is None for trial in record.attempts)
-    missing = f", and {unknown} killed attempts of unknown length" if unknown else ""
+    missing = f", and {many(unknown, 'killed attempt')} of unknown length" if unknown else ""
     lines = [f"Time spent in trials: {short(record.spent_s)} s{missing}"]
     for key, title in PLACES.items():
         found = sorted({trial.place[key] for trial in record.kept.values() if key in trial.place})

@@ -16,10 +16,13 @@ def tour(say: Callable[[str], None]) -> Outcome:
     from level6_research.report import build
     from level6_research.study import load, smaller
     from level6_research.trials import run_study
+    from level6_research.verdict import short
 
     study = smaller(load(TEMPLATES / "bitlinear"), "tour", TINY)
     record = run_study(
-        study, say, again=True, on_done=lambda trial, _: say(f"{trial.arm}, seed {trial.seed}: {trial.value}")
-    )
+        study, say, again=True,
+        on_done=lambda trial, _: say(f"{trial.arm}, seed {trial.seed}: {short(trial.value)}"),
+    )  # fmt: skip
+    say(record.standing)
     build(history(study.name)).attach()
-    return Outcome(record.standing, record.run_id, record.url)
+    return Outcome(record.brief, record.run_id, record.url)

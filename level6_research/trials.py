@@ -22,7 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from level6_research import ledger
-from level6_research.ledger import HASH, PLAN, Record, Trial
+from level6_research.ledger import HASH, PLAN, Record, Trial, many
 from level6_research.study import Study
 from shared import store
 from shared.errors import LadderError
@@ -216,7 +216,7 @@ def _close(known: Record) -> None:
 def _tell(study: Study, known: Record | None, say: Callable[[str], None]) -> None:
     total = len(study.plan.trials)
     if known is not None:
-        lost = f", {len(known.lost)} failed or were killed" if known.lost else ""
+        lost = f", {many(len(known.lost), 'attempt')} failed or killed" if known.lost else ""
         say(f"Going on: {len(known.values)} of {total} trials are done{lost}.")
         return
     before = ledger.history(study.name)

@@ -35,6 +35,8 @@ class Verdict:
         difference: mean over the seeds of arm minus baseline, in the metric's own unit.
         interval: of that mean.
         n: how many pairs.
+        sentence: the verdict with its figures and its reason.
+        brief: the same in a phrase, the word first.
     """
 
     arm: str
@@ -43,6 +45,15 @@ class Verdict:
     interval: Interval
     n: int
     sentence: str
+    brief: str
+
+
+def short(value: float | None, sign: bool = False) -> str:
+    """A number as it is shown: three significant digits, and whole from a thousand on."""
+    if value is None:
+        return "–"
+    form = ".0f" if abs(value) >= 1000 else ".3g"
+    return format(value, f"+{form}" if sign else form)
 
 
 def judge(plan: Plan, values: Values) -> tuple[Verdict, ...]:
@@ -69,7 +80,10 @@ def _judge(plan: Plan, values: Values, arm: str, level: float) -> Verdict:
     varied = any(len({values[name, seed] for seed in plan.seeds}) > 1 for name in (arm, plan.baseline))
     word = decide(interval, plan.metric.rope, plan.metric.direction) if varied else "not enough evidence"
     mean = float(found.mean())
-    return Verdict(arm, word, mean, interval, len(found), _say(plan, arm, word, mean, interval, varied))
+    sentence = _say(plan, arm, word, mean, interval, varied)
+    return Verdict(
+        arm, word, mean, interval, len(found), sentence, _brief(plan, arm, word, mean, interval, varied)
+    )
 
 
 def decide(interval: Interval, rope: float, direction: Literal["higher", "lower"]) -> Word:
@@ -107,6 +121,19 @@ def _say(plan: Plan, arm: str, word: Word, mean: float, interval: Interval, vari
         "not enough evidence": f"neither clears the region of equivalence ({rope}) nor lies inside it",
     }[word]
     return (
-        f"{subject}: over {n} seeds the mean change of {metric} is {mean:+.4g}, and its "
-        f"{100 * interval.level:.4g} % interval, {interval.low:+.4g} to {interval.high:+.4g}, {reason}."
+        f"{subject}: over {n} seeds the mean change of {metric} is {short(mean, sign=True)}, and its "
+        f"{_told(interval, ' interval,')}, {reason}."
     )
+
+
+def _brief(plan: Plan, arm: str, word: Word, mean: float, interval: Interval, varied: bool) -> str:
+    first = "undecided" if word == "not enough evidence" else word
+    n, metric = len(plan.seeds), plan.metric.name
+    if not varied:
+        return f"{first}: {arm}, since all {n} seeds gave the same {metric}"
+    return f"{first}: {arm} {short(mean, sign=True)} {metric} ({_told(interval, ':')}), {n} seeds"
+
+
+def _told(interval: Interval, between: str) -> str:
+    low, high = short(interval.low, sign=True), short(interval.high, sign=True)
+    return f"{short(100 * interval.level)} %{between} {low} to {high}"

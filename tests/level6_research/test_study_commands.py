@@ -35,7 +35,7 @@ def test_new_run_report_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert done.exit_code == 0 and record.done
     assert record.standing in done.stdout and "mean heads" in done.stdout
     assert done.stderr.splitlines()[-1].startswith(f"Run: {record.url}")
-    assert "10 of 10 · bent, seed 4: heads 0.5405" in done.stderr
+    assert "10 of 10 · bent, seed 4: heads 0.54 " in done.stderr
 
     told = json.loads(ladder("run", "my-coin", "--json").stdout)
     assert (told["done"], told["verdicts"][0]["word"], len(told["trials"])) == (True, "better", 10)
@@ -49,6 +49,7 @@ def test_new_run_report_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.chdir(tmp_path / "my-coin")
     assert "All 10 trials are done already." in ladder("run").stderr, "the folder one is in"
+    assert "All 10 trials are done already." in ladder("run", "study.yaml").stderr, "or the file"
     listed = json.loads(ladder("studies", "--json").stdout)
     assert "my-coin" in [study["study"] for study in listed]
     assert "my-coin" in ladder("studies").stdout
@@ -97,7 +98,7 @@ def test_the_tour_ends_in_a_verdict() -> None:
         outcome = tour(said.append)
         record = ledger.history("tour")[-1]
         assert (outcome.run_id, outcome.url) == (record.run_id, record.url)
-        assert outcome.result == record.standing and record.done
+        assert outcome.result == record.brief and record.standing in said and record.done
         assert len(ledger.history("tour")) == visit
     assert record.plan.config["steps"] == TINY["steps"]
     assert {f.path for f in store.prepare_store().list_artifacts(record.run_id)} >= {"report", "study.py"}

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from study_folders import make
 
 from level6_research import ledger
 from level6_research.job import Job
 from level6_research.new import TEMPLATES
 from level6_research.study import load
+from level6_research.trials import run_study
 from shared.errors import LadderError
 from shared.settings import CLONE
 
@@ -49,10 +51,12 @@ def test_a_study_is_run_and_its_verdict_shown() -> None:
     assert record.done and record.verdicts[0].word == "better"
     words = " ".join(m.value for m in shown.markdown)
     assert "bent is better than fair" in words.replace("\\", "")
-    assert [m.value for m in shown.metric] == ["0.4993 ± 0.006099", "0.5477 ± 0.005106"]
+    assert [m.value for m in shown.metric] == ["0.499 ± 0.0061", "0.548 ± 0.00511"]
     assert record.url in [element.proto.url for element in shown.get("link_button")]
     assert {b.proto.label for b in shown.get("download_button")} == {"report.html", "report.md", "figure.svg"}
     assert len(shown.dataframe[0].value) == 10
+    assert shown.dataframe[0].value.columns[0] == "run", "the link can be reached on a phone"
+    assert any(c.value == "10 attempts: 0 failed, 0 killed." for c in shown.caption)
 
     before = len(ledger.history("coin"))
     press(shown)
@@ -60,6 +64,17 @@ def test_a_study_is_run_and_its_verdict_shown() -> None:
     shown.checkbox[0].check()
     press(shown)
     assert len(ledger.history("coin")) == before + 1
+
+
+def test_a_study_just_begun_says_what_is_missing(tmp_path: Path) -> None:
+    """Stopped in its second trial: one arm has one seed, the other has none."""
+    code = "def run(c, s, r):\n    if c['lift']: raise KeyboardInterrupt\n    return {'score': 1.03}\n"
+    with pytest.raises(KeyboardInterrupt):
+        run_study(load(make(tmp_path / "begun", code=code)), print)
+    shown = page()
+    shown = fine(shown.selectbox[0].set_value("begun").run())
+    assert [m.value for m in shown.metric] == ["1.03, of one seed", "no result yet"]
+    assert any(c.value == "2 attempts: 0 failed, 1 killed." for c in shown.caption)
 
 
 def test_a_job_tells_how_far_it_is() -> None:

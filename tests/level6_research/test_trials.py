@@ -105,7 +105,7 @@ def test_a_trial_that_raises_is_told_and_the_others_go_on(tmp_path: Path) -> Non
 
     switch.touch()
     mended, told = run(folder)
-    assert told[0] == "Going on: 5 of 6 trials are done, 1 failed or were killed."
+    assert told[0] == "Going on: 5 of 6 trials are done, 1 attempt failed or killed."
     assert mended.run_id == record.run_id and mended.done and len(mended.lost) == 1
     assert set(finished(mended).values()) == {1}
     assert client.get_run(record.run_id).info.status == "FINISHED"

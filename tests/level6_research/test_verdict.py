@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from level6_research.study import Plan
-from level6_research.verdict import decide, judge
+from level6_research.verdict import decide, judge, short
 from shared.stats import Interval
 
 
@@ -78,9 +78,29 @@ def test_a_sentence_holds_its_figures() -> None:
     registered = plan(3, rope=0.5)
     (verdict,) = judge(registered, values(registered, base=[1, 2, 3], arm1=[4, 5.1, 5.9]))
     low, high = verdict.interval.low, verdict.interval.high
-    for figure in (f"{verdict.difference:+.4g}", f"{low:+.4g}", f"{high:+.4g}", "95 %", "3 seeds", "±0.5"):
-        assert figure in verdict.sentence
+    for figure in (f"{verdict.difference:+.3g}", f"{low:+.3g}", f"{high:+.3g}", "95 %", "3 seeds"):
+        assert figure in verdict.sentence and figure in verdict.brief
+    assert "±0.5" in verdict.sentence
     assert verdict.sentence.startswith("arm1 is better than base: ") and verdict.sentence.endswith(".")
+
+
+def test_a_phrase_begins_with_the_word() -> None:
+    registered = plan(3, rope=0.5)
+    (verdict,) = judge(registered, values(registered, base=[1, 2, 3], arm1=[1.5, 2, 4]))
+    assert verdict.brief == "undecided: arm1 +0.5 m (95 %: -0.742 to +1.74), 3 seeds"
+    (verdict,) = judge(registered, values(registered, base=[1] * 3, arm1=[2] * 3))
+    assert verdict.brief == "undecided: arm1, since all 3 seeds gave the same m"
+
+
+def test_three_digits_and_never_an_exponent_for_what_is_large() -> None:
+    assert [short(x) for x in (0.12345, 12.345, 999.0, 12345.6, None)] == [
+        "0.123",
+        "12.3",
+        "999",
+        "12346",
+        "–",
+    ]
+    assert (short(0.00123456, sign=True), short(-1234.5, sign=True)) == ("+0.00123", "-1234")
 
 
 def test_with_more_arms_each_interval_is_wider() -> None:
