@@ -47,7 +47,7 @@ def sources_block(sources: Iterable[tuple[str, str]], mark: str = "") -> str:
 
 
 def sources_in(prompt: str) -> list[tuple[str, str]]:
-    """The sources of a prompt, each an id and its text, in order. An id may stand in single quotes as well."""
+    """The sources of a prompt, each an id and its text, in order. Single quotes around an id will do."""
     return [(double or single, text) for _, double, single, text in _SOURCE.findall(prompt)]
 
 

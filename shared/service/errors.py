@@ -97,7 +97,9 @@ async def answer(request: Request, error: Exception) -> Response:
 def _no_such_path(request: Request) -> ApiError:
     """What is not here, and what is."""
     routes = [route for route in request.app.routes if isinstance(route, APIRoute)]
-    here = [f"{'/'.join(r.methods)} {r.path_format}" for r in routes if r.path_format.startswith("/v1/")]
+    here = [
+        f"{'/'.join(r.methods or ())} {r.path_format}" for r in routes if r.path_format.startswith("/v1/")
+    ]
     asked = f"{request.method} {request.url.path[:100]}"
     return ApiError(404, f"There is no {asked} here. There is: {', '.join(here)}.")
 
