@@ -1,4 +1,4 @@
-"""How right are the answers? All development questions asked, and four things counted.
+"""How right are the answers? All development questions asked, and what came of them counted.
 
     found = answer_all(index)
     print(found.abstention_precision, found.abstention_recall, found.right, found.quotes_proven)
@@ -37,6 +37,16 @@ class Answers:
     def right(self) -> float | None:
         """Of the questions that have an answer, the share with a claim that quotes it."""
         return _share([is_right(q, a) for q, a in self.asked if q.answerable])
+
+    @property
+    def declined_answerable(self) -> float | None:
+        """Of the questions that have an answer, the share that was declined all the same."""
+        return _share([a.abstained for q, a in self.asked if q.answerable])
+
+    @property
+    def beside_the_point(self) -> float | None:
+        """Of the questions that have an answer, the share whose proven quotes are all somewhere else."""
+        return _share([not a.abstained and not is_right(q, a) for q, a in self.asked if q.answerable])
 
     @property
     def quotes_proven(self) -> float | None:

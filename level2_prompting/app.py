@@ -34,11 +34,16 @@ class Turn:
     recorded: bool = False
     url: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """The question, but for the end of one that is too long to be asked."""
+        return self.question[:LONGEST_QUESTION] + " …" * (len(self.question) > LONGEST_QUESTION)
+
 
 def show_turn(number: int, turn: Turn) -> None:
     """A question that was asked, with what came of it."""
     with st.chat_message("user"):
-        st.markdown(ui.plain(turn.question))
+        st.markdown(ui.plain(turn.shown))
     with st.chat_message("assistant"):
         if turn.error:
             ui.error_box(turn.error)
@@ -56,9 +61,9 @@ def show_answer(answer: Answer, over: str) -> None:
     """The proven claims with their sources, or a plain no; then everything behind it."""
     if answer.abstained:
         st.info(why_not(answer))
-    for number, claim in enumerate(answer.claims, 1):
+    for claim in answer.claims:
         st.markdown(ui.plain(claim.text))
-        label = f"{number} · {ui.plain(claim.source)}, characters {claim.start:,} to {claim.end:,}"
+        label = f"{claim.passage} · {ui.plain(claim.source)}, characters {claim.start:,} to {claim.end:,}"
         with st.expander(label, icon=":material/format_quote:"):
             st.html(view.marked(answer.texts[claim.source], claim.start, claim.end))
     if answer.dropped:
@@ -79,8 +84,13 @@ def show_answer(answer: Answer, over: str) -> None:
     with st.expander("What was read, and the prompt", icon=":material/search:"):
         st.caption("Passages by how near they are in meaning (cosine, 1 at most), then what the model got.")
         rows = [
-            {"source": p.chunk.source, "similarity": round(p.similarity, 3), "passage": p.chunk.text}
-            for p in answer.passages
+            {
+                "id": f"S{n}",
+                "source": p.chunk.source,
+                "similarity": round(p.similarity, 3),
+                "passage": p.chunk.text,
+            }
+            for n, p in enumerate(answer.passages, 1)
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
         st.code(answer.prompt, language=None, wrap_lines=True, height=260)
@@ -95,9 +105,9 @@ def why_not(answer: Answer) -> str:
 
 
 def answer_now(turn: Turn, index: Index, provider: str) -> None:
-    """Ask, and show the model's words as they come. They are replaced by what could be proven."""
+    """Ask, and show the model's words as they come: a draft, replaced by what could be proven."""
     with st.chat_message("user"):
-        st.markdown(ui.plain(turn.question))
+        st.markdown(ui.plain(turn.shown))
     with st.chat_message("assistant"):
         place = st.empty()
         place.caption("Looking for passages …")
@@ -105,7 +115,7 @@ def answer_now(turn: Turn, index: Index, provider: str) -> None:
 
         def on_delta(text: str) -> None:
             said.append(text)
-            place.text("".join(said))
+            place.html(view.draft("".join(said)))
 
         try:
             turn.answer = ask(turn.question, index, provider=provider, on_delta=on_delta)
@@ -145,7 +155,7 @@ def main() -> None:
         show_turn(number, turn)
     asked = st.chat_input(
         "Ask these documents" if index else "Upload a document first",
-        disabled=index is None, max_chars=LONGEST_QUESTION, submit_mode="stop",
+        disabled=index is None, submit_mode="stop",  # max_chars would swallow what is too long, in silence
     )  # fmt: skip
     question = (chosen or asked or "").strip()
     if question and index:

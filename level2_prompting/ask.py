@@ -38,9 +38,13 @@ LONGEST_QUESTION = 2000  # characters
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim and its proof: `quote` is exactly `text_of_source[start:end]`."""
+    """One claim and its proof: `quote` is exactly `text_of_source[start:end]`.
+
+    `passage` is what the prompt calls the passage that holds it, such as S1.
+    """
 
     text: str
+    passage: str
     source: str
     quote: str
     start: int
@@ -177,7 +181,7 @@ def proof(raw: str, passages: tuple[Passage, ...]) -> tuple[tuple[Claim, ...], t
 
 def _claim(cited: Cited, source: str, quote: str, start: int) -> Claim:
     text = cited.text or cited.quote
-    return Claim(" ".join(text.split()), source, quote, start, start + len(quote))
+    return Claim(" ".join(text.split()), cited.source, source, quote, start, start + len(quote))
 
 
 @lru_cache

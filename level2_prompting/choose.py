@@ -17,7 +17,7 @@ from shared.clients import endpoint
 from shared.errors import LadderError
 from shared.settings import settings
 
-UPLOAD_BYTES = 2_000_000  # in all; more than that is for the command
+UPLOAD_MB = 2  # in all; more than that is for the command
 
 
 def choose_index() -> tuple[str, Index | None]:
@@ -58,10 +58,12 @@ def _uploaded() -> Index | None:
     """An index of the uploaded files, for this visit alone: it is gone when the page is closed."""
     files = st.file_uploader(
         "Markdown or text, UTF-8", type=sorted(s.lstrip(".") for s in SUFFIXES), accept_multiple_files=True,
-        key="upload",
+        key="upload", max_upload_size=UPLOAD_MB,
     )  # fmt: skip
     if not files:
-        st.caption("Files stay on this machine. For many or large ones: `ladder level2 index FOLDER`")
+        st.caption(
+            f"Files stay on this machine; {UPLOAD_MB} MB in all. For more: `ladder level2 index FOLDER`"
+        )
         return None
     documents = _documents(files)
     if not documents:
@@ -85,9 +87,9 @@ def _uploaded() -> Index | None:
 
 def _documents(files: list[UploadedFile]) -> list[Document]:
     """What can be indexed of the uploads; a sentence for each that cannot."""
-    if sum(file.size for file in files) > UPLOAD_BYTES:
+    if sum(file.size for file in files) > UPLOAD_MB * 1_000_000:
         st.warning(
-            f"These are more than {UPLOAD_BYTES // 1_000_000} MB. For so much, type "
+            f"These are more than {UPLOAD_MB} MB. For so much, type "
             "`ladder level2 index FOLDER` in the terminal; then choose My index here."
         )
         return []

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ import click
 from shared.cli import example, json_option, say, say_run
 from shared.errors import LadderError
 from shared.progress import progress, waiting
-from shared.tables import number, table
+from shared.tables import table
 
 RECORDING = "Recording in MLflow …"
+EXAMPLE = "Does doubling a vector change its score?"
 provider_option = click.option(
     "--provider", type=click.Choice(["local", "openai"]), help="Default: local, or LADDER_PROVIDER."
 )
@@ -76,25 +79,28 @@ def index(paths: tuple[Path, ...], provider: str | None, as_json: bool) -> None:
         'ladder level2 ask "What does a GPU cost?" --json',
     )
 )
-@click.argument("question", default="Does doubling a vector change its score?")
+@click.argument("words", nargs=-1, metavar="[QUESTION]")
 @click.option("-k", default=4, show_default=True, type=click.IntRange(1, 20), help="Passages to read.")
 @provider_option
 @json_option
-def ask(question: str, k: int, provider: str | None, as_json: bool) -> None:
+def ask(words: tuple[str, ...], k: int, provider: str | None, as_json: bool) -> None:
     """Answer a QUESTION from the indexed documents, each claim with its proven quote.
 
-    If nothing was indexed yet, the ten articles of this level are asked.
+    Without a QUESTION it asks: Does doubling a vector change its score? If nothing was indexed yet, the ten
+    articles of this level are asked.
     """
     from level2_prompting.ask import ask as work
     from level2_prompting.library import current
     from level2_prompting.record import record_answer
 
+    question = " ".join(words) if words else EXAMPLE
+    if not words:
+        say(f"No question given; asking: {EXAMPLE}")
     with waiting("Opening the index …"):
         found = current(say)
-    on_delta = (lambda text: None) if as_json else (lambda text: click.echo(text, nl=False))
-    answer = work(question, found, k=k, provider=provider, on_delta=on_delta)
+    with _draft() as on_delta:
+        answer = work(question, found, k=k, provider=provider, on_delta=on_delta)
     if not as_json:
-        click.echo("\n")
         _show(answer)
     with waiting(RECORDING):
         trace = record_answer(answer, source="command")
@@ -106,16 +112,41 @@ def ask(question: str, k: int, provider: str | None, as_json: bool) -> None:
         say_run(url, "Trace")
 
 
+@contextmanager
+def _draft() -> Iterator[Callable[[str], None]]:
+    """Takes the model's words as they come: on a terminal shown until the proven ones replace them."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    draft = Text("Unproven so far: ", style="dim")
+
+    def on_delta(text: str) -> None:
+        draft.append(text)
+
+    with Live(draft, console=Console(stderr=True), transient=True):
+        yield on_delta
+
+
 def _show(answer: Any) -> None:
-    """The proof, and in words what was left out."""
-    for place, claim in enumerate(answer.claims, 1):
-        click.echo(f"[{place}] {claim.source}, characters {claim.start} to {claim.end}:")
-        click.echo(f'    "{" ".join(claim.quote.split())}"')
+    """What is proven, on stdout, or that nothing is; on stderr what was left out."""
+    for claim in answer.claims:
+        quote = " ".join(claim.quote.split())
+        place = f"[{claim.passage}] {claim.source}, characters {claim.start} to {claim.end}"
+        if claim.text == quote:
+            click.echo(f'"{quote}"\n    {place}')
+        else:
+            click.echo(f'{claim.text}\n    {place}: "{quote}"')
+    if answer.abstained:
+        click.echo(answer.text)
     for one in answer.dropped:
         say(f"Dropped: {one.text} ({one.reason})")
     if answer.abstained:
         names = ", ".join(dict.fromkeys(p.chunk.source for p in answer.passages))
-        say(f"No answer could be proven. The nearest passages are in: {names}")
+        say(f"The nearest passages are in: {names}")
     tokens = f", {answer.usage['total_tokens']:,} tokens" if answer.usage else ""
     say(f"{answer.engine} at {answer.endpoint}: {answer.wall_s:.1f} s{tokens}")
 
@@ -141,11 +172,12 @@ def evaluate(k: int, provider: str | None, as_json: bool) -> None:
     wall_s = time.monotonic() - began
     figures = {
         "hit_at_1": retrieval.hit_at_1, "hit_at_5": retrieval.hit_at_5, "ndcg_at_10": retrieval.ndcg_at_10,
-        "right": answers.right, "abstention_precision": answers.abstention_precision,
+        "right": answers.right, "declined_answerable": answers.declined_answerable,
+        "beside_the_point": answers.beside_the_point, "abstention_precision": answers.abstention_precision,
         "abstention_recall": answers.abstention_recall, "quotes_proven": answers.quotes_proven,
     }  # fmt: skip
     if not as_json:
-        rows = [(name, number(value), MEANING[name]) for name, value in figures.items()]
+        rows = [(name, _share(value), MEANING[name]) for name, value in figures.items()]
         click.echo(table(["metric", "value", "what it says"], rows, right=["value"]))
     with waiting(RECORDING):
         run = record_evaluation("evaluate", retrieval, answers, manifest, wall_s, source="command")
@@ -156,11 +188,18 @@ def evaluate(k: int, provider: str | None, as_json: bool) -> None:
         say_run(run.url)
 
 
+def _share(value: float | None) -> str:
+    """Always three digits, so that figures stand below each other; a dash for a share of nothing."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 MEANING = {
     "hit_at_1": "the nearest passage holds the answer",
     "hit_at_5": "one of the nearest five holds it",
     "ndcg_at_10": "the same with a discount for lower ranks, 1 is perfect",
     "right": "of the questions with an answer: a claim quotes it",
+    "declined_answerable": "of the questions with an answer: declined all the same",
+    "beside_the_point": "of the questions with an answer: all that is quoted stands elsewhere",
     "abstention_precision": "of those declined: there is no answer",
     "abstention_recall": "of those without an answer: declined",
     "quotes_proven": "of all claims: the quote is in its source",

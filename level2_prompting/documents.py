@@ -80,7 +80,7 @@ def document(name: str, data: bytes) -> Document:
         raise ValueError(f"{name} is left out: it has {len(data):,} bytes, more than {LARGEST_BYTES:,}.")
     if b"\0" in data:
         raise ValueError(
-            f"{name} is left out: it holds zero bytes, so it is not text, whatever its name says."
+            f"{name} is left out: it holds NUL bytes, so it is not text, whatever its name says."
         )
     try:
         text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")

@@ -56,7 +56,8 @@ def record_evaluation(
         run.metrics(
             hit_at_1=retrieval.hit_at_1, hit_at_5=retrieval.hit_at_5, ndcg_at_10=retrieval.ndcg_at_10,
             abstention_precision=found.abstention_precision, abstention_recall=found.abstention_recall,
-            right=found.right, quotes_proven=found.quotes_proven,
+            right=found.right, declined_answerable=found.declined_answerable,
+            beside_the_point=found.beside_the_point, quotes_proven=found.quotes_proven,
             dropped=sum(len(answer.dropped) for answer in answers), chunks=manifest.chunks, wall_s=wall_s,
         )  # fmt: skip
         run.dataset("development questions", digest=manifest.fingerprint, source="questions.json")

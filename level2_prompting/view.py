@@ -1,4 +1,4 @@
-"""How a proof is shown: the words around a quote, with the quote marked.
+"""How a proof is shown: the words around a quote, with the quote marked; and a draft, before it is proven.
 
 Everything is escaped: a document is somebody's words, never markup.
 """
@@ -18,6 +18,11 @@ def marked(text: str, start: int, end: int) -> str:
     before = ("… " if first else "") + escape(text[first:start].lstrip() if first else text[:start])
     after = escape(text[end:last]) + (" …" if last < len(text) else "")
     return f'<p style="{BOX}">{before}<mark>{escape(text[start:end])}</mark>{after}</p>'
+
+
+def draft(words: str) -> str:
+    """HTML of what the model has said so far, which is not proven, and says so."""
+    return f'<p style="{BOX};opacity:0.6"><em>Unproven so far:</em> {escape(words)}</p>'
 
 
 def _word(text: str, at: int) -> int:

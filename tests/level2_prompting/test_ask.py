@@ -132,6 +132,7 @@ class Elsewhere(BaseHTTPRequestHandler):
     """A server with OpenAI's API that knows one answer; or refuses, as `refuse` says."""
 
     refuse: tuple[int, str] | None = None
+    breaks_off = False
     seen: list[tuple[str, dict]] = []  # noqa: RUF012 - shared on purpose
 
     def do_POST(self) -> None:
@@ -163,7 +164,7 @@ class Elsewhere(BaseHTTPRequestHandler):
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if self.breaks_off else body)
 
     def log_message(self, *words: object) -> None:
         """Quiet."""
@@ -232,6 +233,22 @@ def test_a_server_that_is_away(
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     settings.cache_clear()
+    with pytest.raises(LadderError, match="cannot be reached"):
+        ask("The cost?", index, provider="openai")
+
+
+def test_a_service_that_has_just_ended(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.clients.service_url", lambda: "http://127.0.0.1:9/v1")
+    monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0)
+    with pytest.raises(LadderError, match="has just ended") as error:
+        ask("The cost?", index, provider="local")
+    assert "starts a new one" in error.value.fix
+
+
+def test_an_answer_that_breaks_off(
+    index: Index, elsewhere: type[Elsewhere], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "breaks_off", True)
     with pytest.raises(LadderError, match="cannot be reached"):
         ask("The cost?", index, provider="openai")
 

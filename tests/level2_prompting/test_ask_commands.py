@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
 
 from level2_prompting import LEVEL
+from level2_prompting.cli import EXAMPLE, _share
 from level2_prompting.library import own
 from shared import runs, store
 from shared.cli import cli
@@ -57,15 +60,47 @@ def test_documents_are_indexed_recorded_and_asked(notes: Path) -> None:
     assert "traces" in answer["url"] and answer["trace_id"]
 
 
-def test_an_answer_streams_and_its_proof_follows(notes: Path) -> None:
+def test_stdout_holds_what_is_proven_with_its_source(notes: Path) -> None:
     assert level2("index", str(notes)).exit_code == 0
-    done = level2("ask", "When does the ferry leave?")
+    done = level2("ask", "When", "does", "the", "ferry", "leave?")  # unquoted, as one types it
     assert done.exit_code == 0, done.output
-    first, rest = done.stdout.split("\n\n", 1)
-    assert first == '"The ferry leaves at seven “sharp” from the old pier." [S1]'
-    assert rest.startswith("[1] ferry.md, characters 9 to 61:\n")
+    quote = '"The ferry leaves at seven “sharp” from the old pier."'
+    assert done.stdout == f"{quote}\n    [S1] ferry.md, characters 9 to 61\n"
+    assert "Unproven" not in done.output  # a draft is for a terminal
     assert "reader at this machine" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("Trace: ")
+
+
+@pytest.mark.parametrize(
+    ("said", "stdout"),
+    [
+        ("It sinks.", "The model answered, but nothing it said could be proven from the sources.\n"),
+        (
+            '"It sinks." [S1]\nIt leaves. [S1: "leaves at seven"]',
+            'It leaves.\n    [S1] ferry.md, characters 19 to 34: "leaves at seven"\n',
+        ),
+    ],
+)
+def test_what_is_not_proven_never_stands_on_stdout(
+    notes: Path, monkeypatch: pytest.MonkeyPatch, said: str, stdout: str
+) -> None:
+    assert level2("index", str(notes)).exit_code == 0
+    model = GenericFakeChatModel(messages=iter([AIMessage(said)]))
+    monkeypatch.setattr("level2_prompting.ask._chat", lambda *_: (model, "local", "scripted"))
+    done = level2("ask", "When does it leave?")
+    assert done.exit_code == 0 and done.stdout == stdout
+    assert "Dropped:" in done.stderr and "sinks" in done.stderr
+
+
+def test_without_a_question_it_says_which_one_it_asks() -> None:
+    done = level2("ask", "--json")
+    assert not json.loads(done.stdout)["abstained"]
+    assert f"No question given; asking: {EXAMPLE}\n" in done.stderr
+    assert EXAMPLE in " ".join(level2("ask", "--help").stdout.split())
+
+
+def test_the_shares_of_an_evaluation_all_have_three_digits() -> None:
+    assert [_share(value) for value in (0.6, 0.925, 1, None)] == ["0.600", "0.925", "1.000", "–"]
 
 
 def test_the_articles_are_asked_if_nothing_was_indexed() -> None:
@@ -115,6 +150,8 @@ def test_the_evaluation_counts_every_question() -> None:
     assert 0.5 <= figures["hit_at_1"] <= figures["hit_at_5"] <= 1
     assert figures["quotes_proven"] == 1  # the reader copies
     assert figures["abstention_recall"] > 0.5 and figures["right"] > 0
+    whole = figures["right"] + figures["declined_answerable"] + figures["beside_the_point"]
+    assert whole == pytest.approx(1)  # each question with an answer is one of the three
     recorded = store.prepare_store().get_run(figures["run_id"]).data
     assert recorded.metrics["ndcg_at_10"] == pytest.approx(figures["ndcg_at_10"])
     assert recorded.metrics["abstention_precision"] == pytest.approx(figures["abstention_precision"])

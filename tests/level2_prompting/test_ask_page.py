@@ -52,6 +52,7 @@ def test_an_example_is_answered_with_its_proof_and_recorded(page: AppTest) -> No
     assert any("similarity" in expander.label for expander in page.expander)
     assert any("reader" in badge.value for badge in page.markdown)
     assert len(links(page)) == 1 and "traces" in links(page)[0]
+    assert any(expander.label.startswith("S1 · ") for expander in page.expander)  # as the prompt calls it
     before = html(page)
     fine(page.run())
     assert html(page) == before and len(links(page)) == 1  # neither asked nor recorded again
@@ -85,6 +86,17 @@ def test_ones_own_files_are_asked(page: AppTest) -> None:
 def test_an_empty_question_is_no_turn(page: AppTest) -> None:
     ask(page, "   ")
     assert not page.chat_message and not links(page)
+
+
+def test_a_question_that_is_too_long_is_told_so(page: AppTest) -> None:
+    assert not page.chat_input[0].max_chars  # the box would swallow it without a word
+    ask(page, "x" * 3000)
+    assert "3,000" in page.error[0].value and not links(page)
+    assert len(page.chat_message[0].markdown[0].value) < 2100
+
+
+def test_a_draft_says_that_it_is_one() -> None:
+    assert "Unproven so far:</em> 1 &lt; 2" in view.draft("1 < 2")
 
 
 def test_a_quote_is_marked_where_it_stands() -> None:
