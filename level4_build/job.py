@@ -69,6 +69,8 @@ class Training(Background[Fit]):
         """What happens now: "Step 40 of 150, loss 0.52 · about 21 s to go"."""
         if self._began is None:
             return "Waiting for the training that is under way"
+        if self._stop.is_set():
+            return "Stopping after the step that is under way"
         done = len(self.losses)
         if not done:
             return "Drawing the scenes"

@@ -1,4 +1,4 @@
-"""The page of level 5: see weights become ternary, read the equation beside its code, check it, see it learn.
+"""The page of level 5: see weights become ternary, read the equation above its code, check it, see it learn.
 
 streamlit run level5_components/app.py
 """
@@ -34,7 +34,7 @@ HELP = {
 
 
 def weights(trained: Comparison | None) -> None:
-    """One layer's weights as they are trained, and as the layer multiplies by them."""
+    """One layer's weights in full precision, and as the layer multiplies by them."""
     network = trained.ternary.model if trained else convert_linears(new_model(preset()))
     when = f"after {trained.ternary.steps} steps" if trained else "before training"
     name = st.selectbox("Layer", census(network).names, key="level5 layer")
@@ -45,7 +45,7 @@ def weights(trained: Comparison | None) -> None:
     )
     before, after = st.columns(2)
     with before:
-        st.markdown(f"**What is trained**: full precision, {when}")
+        st.markdown(f"**In full precision**, {when}")
         st.altair_chart(view.weight_chart(weight), width="stretch")
         st.caption("Between the dashed lines, at ±γ/2, a weight rounds to 0.")
     with after:
@@ -58,12 +58,12 @@ def weights(trained: Comparison | None) -> None:
 
 
 def code() -> None:
-    """Each equation beside the lines that do it."""
-    for title, equation, function in view.EQUATIONS:
+    """Each equation, what its letters mean, and the lines that do it."""
+    for title, equation, letters, function in view.EQUATIONS:
         st.markdown(f"**{title}**")
-        left, right = st.columns([2, 3], vertical_alignment="center")
-        left.latex(equation)
-        right.code(view.code_of(function), language="python")
+        st.latex(equation)
+        st.caption(letters)
+        st.code(view.code_of(function), language="python", wrap_lines=True)
     st.caption("BitNet b1.58, arXiv 2402.17764, section 2; BitNet, arXiv 2310.11453, section 2.")
 
 
@@ -105,12 +105,15 @@ def train() -> None:
         )
     job: Job | None = st.session_state.get("level5 job")
     running = job is not None and not job.wait(0)
-    if st.button("Train both", type="primary", icon=":material/play_arrow:", disabled=running):
-        st.session_state["level5 job"] = Job(preset(int(steps), int(seed)))
-        st.session_state.pop("level5 train_url", None)
-        st.rerun()
+    with st.container(horizontal=True):
+        if st.button("Train both", type="primary", icon=":material/play_arrow:", disabled=running):
+            st.session_state["level5 job"] = Job(preset(int(steps), int(seed)))
+            st.session_state.pop("level5 train_url", None)
+            st.rerun()
+        if st.button("Stop", icon=":material/stop:", key="level5 stop", disabled=not running) and job:
+            job.stop()
     if job is None:
-        st.caption("Level 4's network twice, from the same first weights. 60 steps of each: some 10 s.")
+        st.caption("Level 4's network twice, from the same first weights.")
     elif running:
         watch(job)
         st.rerun()
@@ -139,7 +142,11 @@ def show(job: Job) -> None:
     try:
         found = job.result()
     except LadderError as error:
-        ui.error_box(error)
+        if job.stopped:
+            st.info(f"{error.message} Nothing was recorded.")
+            st.altair_chart(view.loss_chart(job.losses, job.config.steps), width="stretch")
+        else:
+            ui.error_box(error)
         return
     numbers = {
         "IoU, full precision": f"{found.full.macro_iou:.3f}",

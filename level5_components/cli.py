@@ -56,7 +56,7 @@ def verify(seed: int, as_json: bool) -> None:
 def train(steps: int, seed: int, as_json: bool) -> None:
     """Train level 4's network with and without BitLinear: same weights, scenes and order.
 
-    300 steps of each take about a minute on two cores.
+    300 steps of each take a minute or two.
     """
     from level4_build.trainer import Step
     from level5_components.record import record_train

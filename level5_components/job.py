@@ -9,7 +9,7 @@ print(job.result().difference)
 from __future__ import annotations
 
 import time
-from threading import Lock
+from threading import Event, Lock
 
 from level4_build.trainer import Evaluation, Step, TrainConfig
 from level5_components.train import ARMS, Arm, Comparison, compare
@@ -31,17 +31,27 @@ class Job(Background[Comparison]):
         self.losses: dict[Arm, list[float]] = {arm: [] for arm in ARMS}
         self.evaluations: dict[Arm, list[Evaluation]] = {arm: [] for arm in ARMS}
         self._began: float | None = None
+        self._stop = Event()
         self._start(self._work)
 
     def _work(self) -> Comparison:
         with _turn:
             self._began = time.monotonic()
-            return compare(self.config, self._on_step)
+            return compare(self.config, self._on_step, self._stop.is_set)
 
     def _on_step(self, arm: Arm, step: Step) -> None:
         self.losses[arm].append(step.loss)
         if step.evaluation is not None:
             self.evaluations[arm].append(step.evaluation)
+
+    def stop(self) -> None:
+        """End after the step that is under way: half a comparison is none, so there is no result."""
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped before both networks were through."""
+        return self._stop.is_set() and self.share < 1
 
     @property
     def share(self) -> float:
@@ -51,6 +61,8 @@ class Job(Background[Comparison]):
         """What happens now: "ternary, step 40 of 60 · about 9 s to go"."""
         if self._began is None:
             return "Waiting for the training that is under way"
+        if self._stop.is_set():
+            return "Stopping after the step that is under way"
         if not self.share:
             return "Drawing the scenes"
         arm = next((arm for arm in ARMS if len(self.losses[arm]) < self.config.steps), ARMS[-1])

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from level4_build.trainer import Fit, Step, TrainConfig, fit, new_model
 from level5_components.convert import Census, census, convert_linears
+from shared.errors import LadderError
 from shared.tables import number, table
 
 Arm = Literal["full precision", "ternary"]
@@ -107,11 +108,19 @@ class Comparison:
         }
 
 
-def compare(config: TrainConfig, on_step: Callable[[Arm, Step], None] | None = None) -> Comparison:
+def compare(
+    config: TrainConfig,
+    on_step: Callable[[Arm, Step], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Comparison:
     """Train both networks, one after the other.
 
     Args:
         on_step: told each step that is done, and of which network.
+        stop: asked after each step; once it says True, both end.
+
+    Raises:
+        LadderError: it was stopped: networks of different lengths cannot be compared.
     """
     fits: dict[Arm, Fit] = {}
     began: dict[Arm, float] = {}
@@ -127,5 +136,10 @@ def compare(config: TrainConfig, on_step: Callable[[Arm, Step], None] | None = N
                 on_step(arm, step)
 
         began[arm] = time.time()
-        fits[arm] = fit(config, model, tell)
+        fits[arm] = fit(config, model, tell, stop=stop)
+        if (done := fits[arm].steps) < config.steps:
+            raise LadderError(
+                f"Stopped at step {done} of {config.steps}, {arm}: there is nothing to compare.",
+                "Train both to the end; fewer steps are faster.",
+            )
     return Comparison(config, fits, swapped, began)

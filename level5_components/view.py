@@ -24,28 +24,35 @@ BINS = 60
 POINTS = 300  # of a curve: more are not seen, and make the page slow
 LEVELS = {-1.0: "−γ", 0.0: "0", 1.0: "+γ"}
 
-# Each line of the paper beside the function that does it.
-EQUATIONS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+# Each line of the paper, what its letters mean, and the function that does it.
+EQUATIONS: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
     (
         "Weights: three levels",
-        r"\widetilde{W} = \mathrm{RoundClip}\!\left(\frac{W}{\gamma + \epsilon}, -1, 1\right),\quad "
-        r"\gamma = \frac{1}{nm}\sum_{ij}|W_{ij}|",
+        r"\begin{gathered}\widetilde{W} = \mathrm{RoundClip}\!\left(\frac{W}{\gamma + \epsilon}, -1, 1\right)"
+        r"\\ \gamma = \frac{1}{nm}\sum_{ij}|W_{ij}|\end{gathered}",
+        "W: the weights, n by m. W̃: what they are rounded to. γ: their mean absolute value, one number for "
+        "the whole layer. ε: keeps the division finite. RoundClip: the nearest whole number within bounds.",
         absmean_ternary,
     ),
     (
         "Activations: a byte, for each token",
-        r"\widetilde{x} = \mathrm{RoundClip}\!\left(\frac{127\,x}{\eta}, -127, 127\right),\quad "
-        r"\eta = \max_i |x_i|",
+        r"\begin{gathered}\widetilde{x} = \mathrm{RoundClip}\!\left(\frac{127\,x}{\eta}, -127, 127\right)"
+        r"\\ \eta = \max_i |x_i|\end{gathered}",
+        "x: the activations of one token. x̃: what they are rounded to. η: the largest absolute value.",
         absmax_int8,
     ),
     (
         "The gradient goes straight through",
         r"\frac{\partial\,\widetilde{x}}{\partial x} := 1",
+        "x: weights or activations before the rounding. x̃: after it. The true slope is 0 nearly everywhere; "
+        "1 is taken in its place.",
         straight_through,
     ),
     (
         "The layer",
         r"y = \gamma\,\widetilde{W}\cdot\mathrm{Quant}(\mathrm{RMSNorm}(x)) + b",
+        "x, y: input and output. RMSNorm: brings x to root mean square 1. Quant: the rounding to a byte. b: "
+        "the bias, where there is one.",
         BitLinear.forward,
     ),
 )

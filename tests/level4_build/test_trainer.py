@@ -277,6 +277,7 @@ def test_a_training_in_a_thread_tells_how_far_it_is_and_stops_when_told() -> Non
     assert "of 100000, loss" in job.label() and "to go" in job.label()
     assert job.seen.shape == job.watched.mask.shape == (16, 16)
     job.stop()
+    assert "Stopping" in job.label()
     assert job.wait(30)
     done = job.result()
     assert 0 < done.steps == len(job.losses) < 100_000 and done.history[-1].step == done.steps

@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from level5_components import view
 from level5_components.checks import LINEAR
+from level5_components.job import Job
 from level5_components.quantise import absmax_int8
+from level5_components.train import preset
 from level5_components.verify import Finding
 from shared.settings import CLONE
 
@@ -45,9 +47,22 @@ def test_a_layer_can_be_chosen_and_its_weights_are_counted(page: AppTest) -> Non
     assert [tab.label for tab in page.tabs] == ["Weights", "Equation and code", "Check it", "Train it"]
 
 
-def test_each_equation_stands_beside_its_code(page: AppTest) -> None:
+def test_each_equation_stands_above_its_code_and_says_its_letters(page: AppTest) -> None:
     assert len(page.latex) == len(page.code) == len(view.EQUATIONS) == 4
     assert "round().clamp(-1, 1)" in page.code[0].value and '"""' not in page.code[0].value
+    said = [caption.value for caption in page.caption]
+    assert any("γ: their mean" in text for text in said) and any("η: the largest" in text for text in said)
+
+
+def test_a_training_that_is_stopped_is_said_to_be_and_not_recorded(page: AppTest) -> None:
+    job = Job(preset(100_000))
+    job.stop()
+    page.session_state["level5 job"] = job
+    fine(page.run())
+    (said,) = [info.value for info in page.info]
+    assert "Stopped at step 1 of 100000, full precision" in said and links(page) == []
+    assert "IoU, ternary" not in numbers(page)
+    assert next(b for b in page.button if b.label == "Stop").disabled
 
 
 def test_the_checks_run_at_a_press_and_are_recorded_once(page: AppTest) -> None:
