@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from level3_modify.record import Recorded
 
 LOOK_S = 0.5  # how often the page looks how far a study is
-FIRST = ("bf16", "int8-tensor", "int8-channel", "layers-5", "layers-3-spread", "layers-3-first")
 OWN = "A question of my own"
 SPEEDS = {"32 texts": "batch32_p50_ms", "1 text": "batch1_p50_ms"}
 QUALITIES = {"nDCG@10": "ndcg_at_10", "Cosine": "cosine_mean"}
@@ -36,7 +35,7 @@ QUALITIES = {"nDCG@10": "ndcg_at_10", "Cosine": "cosine_mean"}
 def choose() -> Plan:
     """Which variants to measure, and how long to time them."""
     others = [name for name in VARIANTS if name != "fp32"]
-    names = st.multiselect("Changes to measure beside fp32", others, default=list(FIRST), key="names")
+    names = st.multiselect("Changes to measure beside fp32", others, default=others, key="names")
     rounds = st.slider("Rounds of timing", 2, 50, 5, key="rounds", width=320)
     return Plan(("fp32", *names), rounds)
 
@@ -97,7 +96,7 @@ def recorded(study: Study) -> Recorded:
 # Before and after ------------------------------------------------------------------------------------
 
 
-@st.cache_resource(show_spinner="Changing the encoder and reading the corpus with it …")
+@st.cache_resource(show_spinner=False)
 def sight(name: str) -> Index:
     """The corpus as a variant of the encoder sees it."""
     return Index(original_encode() if name == "fp32" else remembering(changed(original(), find(name)).encode))
@@ -112,7 +111,10 @@ def before_and_after() -> None:
             "By", ["A question", "Two sentences"], default="A question", key="kind", required=True
         )
     try:
-        before, after = sight("fp32"), sight(name)
+        with st.spinner("Loading the encoder of 91 MB, then reading the corpus with it …"):
+            before = sight("fp32")
+        with st.spinner(f"Changing the encoder to {name} and reading the corpus with it …"):
+            after = sight(name)
     except LadderError as error:
         ui.error_box(error)
         return
@@ -188,11 +190,13 @@ def main() -> None:
         st.session_state["jobs"] = {key: job for key, job in jobs.items() if not job.failed}
     costs = st.container()
     st.subheader("What agreement means", anchor=False)
-    before_and_after()
+    sights = st.container()
     st.subheader("The changes, in code", anchor=False)
     code = st.empty()
-    with code.container():  # to read while the measuring goes on
+    with code.container():  # to read while the encoder is loaded and the measuring goes on
         cards(None)
+    with sights:
+        before_and_after()
     if asked := st.session_state.get("asked"):
         with costs:
             if asked != plan:

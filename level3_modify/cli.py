@@ -80,16 +80,19 @@ def variants(as_json: bool) -> None:
         click.echo(table(names, rows))
 
 
-@cli.command(epilog=example("ladder level3 save layers-5", "ladder level3 save bf16 --out small-encoder"))
+@cli.command(epilog=example("ladder level3 save layers-5", "ladder level3 save bf16 --out ../small-encoder"))
 @click.argument("variant")
-@click.option("--out", type=click.Path(path_type=Path), help="The new folder. Default: the variant's name.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The new folder. Default: one in the home's models."
+)
 def save(variant: str, out: Path | None) -> None:
     """Keep a slimmed encoder in a folder that `Encoder.load(folder)` reads."""
     from level3_modify.save import save as write
 
     with waiting(f"Saving {variant} …"):
-        folder = write(variant, out or Path(variant))
+        folder = write(variant, out)
     click.echo(folder)
+    say(f'Load it: Encoder.load(Path("{folder.as_posix()}")), with Encoder from shared.encoder.')
 
 
 # Small parts -----------------------------------------------------------------------------------------

@@ -48,6 +48,11 @@ class Shift:
         """Whether the interval leaves out 0: a difference that more than chance explains."""
         return self.interval.low > 0 or self.interval.high < 0
 
+    @property
+    def lost(self) -> bool:
+        """Whether it fell, by more than chance explains."""
+        return self.interval.high < 0
+
 
 def shift(changed: Sequence[float], reference: Sequence[float], rng: np.random.Generator) -> Shift:
     """The mean difference over the same questions, with its paired bootstrap interval.

@@ -15,6 +15,13 @@ from level3_modify.variants import find
 from level3_modify.words import sentences
 from shared.tracking import Run, track
 
+# What the run of the whole study shows of each variant, as `bf16/size_mb`: enough to compare two studies.
+HEADLINE = (
+    "size_mb", "cosine_mean", "hit_at_5", "ndcg_at_10", "batch1_p50_ms", "batch32_p50_ms",
+    "batch1_speed_ratio", "batch32_speed_ratio",
+)  # fmt: skip
+NOTE = "mlflow.note.content"  # the tag that the MLflow UI shows as a run's description
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -37,15 +44,20 @@ def record(study: Study, name: str = "slim", **tags: str) -> Recorded:
     }  # fmt: skip
     told = {"engine": "transformers", "device": "cpu", "seed": str(plan.seed), **tags}
     urls: dict[str, str | None] = {}
+    lines = sentences(study)
+    text = "\n".join(f"- {line}" for line in lines) + f"\n\nMeasured with {study.circumstances}.\n"
     with track(LEVEL.slug, name, params, told, began=study.began) as run:
         digest = hashlib.sha256("\0".join(p.text for p in passages()).encode()).hexdigest()
         run.dataset("level2-corpus", digest=digest, source="level2_prompting/articles")
-        for row in study.rows:
+        run.tag(**{NOTE: text})
+        for row, line in zip(study.rows, lines, strict=True):
+            run.metrics({f"{row.name}/{name}": row.metrics.get(name) for name in HEADLINE})
             with run.child(row.name, _params(row, study), began=None, **told) as child:
                 child.metrics(row.metrics, wall_s=row.wall_s)
+                child.tag(**{NOTE: line})
                 urls[row.name] = child.url
         run.table("variants.json", columns(study))
-        run.artifact("findings.txt", "\n".join([*sentences(study), "", study.circumstances]) + "\n")
+        run.artifact("sentences.md", text)
         run.figure("slim.png", chart.figure(study.rows))
     return Recorded(run, urls)
 

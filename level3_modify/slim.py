@@ -48,6 +48,7 @@ class Row:
         absent: why it cannot be had on this machine, in words; empty where it can.
         hit_shift, ndcg_shift: against the reference, over the same questions; None for the reference.
         times: by batch size, for the whole way from text to vector.
+        speeds: by batch size, how many times as fast as the reference in the same round; none for itself.
         wall_s: how long it took to make, weigh and judge it.
     """
 
@@ -60,7 +61,13 @@ class Row:
     hit_shift: Shift | None = None
     ndcg_shift: Shift | None = None
     times: dict[int, latency.Times] = field(default_factory=dict)
+    speeds: dict[int, latency.Ratio] = field(default_factory=dict)
     wall_s: float = 0.0
+
+    @property
+    def loses(self) -> bool:
+        """Whether it finds less by hit@5 or by nDCG@10, and that by more than chance explains."""
+        return any(moved.lost for moved in (self.hit_shift, self.ndcg_shift) if moved)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -70,6 +77,12 @@ class Row:
             found |= {"size_mb": self.size.mb, "parameters": self.size.parameters}
         for batch, times in self.times.items():
             found |= {f"batch{batch}_p50_ms": times.p50, f"batch{batch}_p95_ms": times.p95}
+        for batch, speed in self.speeds.items():
+            found |= {
+                f"batch{batch}_speed_ratio": speed.median,
+                f"batch{batch}_speed_ratio_low": speed.low,
+                f"batch{batch}_speed_ratio_high": speed.high,
+            }
         if self.agreement:
             found |= {"cosine_mean": self.agreement.mean, "cosine_min": self.agreement.worst}
         if self.retrieval:
@@ -141,8 +154,12 @@ def slim(plan: Plan = Plan(), on_change: Watch = lambda rows, share: None) -> St
         on_change(list(rows.values()), 0.5 * done / len(chosen))
     for done, seconds in enumerate(_timed(encoders, plan), 1):
         for name in encoders:
-            found = {batch: latency.summary(seconds[name, batch]) for batch in BATCHES}
-            rows[name] = replace(rows[name], times={b: t for b, t in found.items() if t})
+            times = {batch: latency.summary(seconds[name, batch]) for batch in BATCHES}
+            speeds = {batch: latency.ratio(seconds[name, batch], seconds["fp32", batch]) for batch in BATCHES}
+            rows[name] = replace(
+                rows[name], times={b: t for b, t in times.items() if t},
+                speeds={b: r for b, r in speeds.items() if r and name != "fp32"},
+            )  # fmt: skip
         on_change(list(rows.values()), 0.5 + 0.5 * done / plan.rounds)
     return Study(
         tuple(rows.values()), plan, len(passages()), len(questions()), torch.get_num_threads(),

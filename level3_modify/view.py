@@ -17,6 +17,7 @@ from shared import ui
 if TYPE_CHECKING:
     import pandas as pd
 
+HITS = "hit@5 against fp32"  # the terminal has no room for it: there a mark stands in the column hit@5
 HELP = {
     "size_mb": "Millions of bytes of the file that holds the weights.",
     "parameters": "Millions of learnt numbers, however many bits each has.",
@@ -39,9 +40,9 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
     for row in rows:
         figures = {label: row.metrics.get(name) for label, name in COLUMNS.items() if name}
         millions = None if row.size is None else row.size.parameters / 1e6
-        last = {list(COLUMNS)[-1]: row.absent or moved(row.ndcg_shift)}
+        last = {list(COLUMNS)[-1]: row.absent or moved(row.ndcg_shift), HITS: moved(row.hit_shift)}
         found.append({"variant": row.name, **figures, "parameters": millions, **last})
-    return pd.DataFrame(found, columns=list(COLUMNS))
+    return pd.DataFrame(found, columns=[*COLUMNS, HITS])
 
 
 def formats() -> dict[str, Any]:
@@ -53,7 +54,7 @@ def formats() -> dict[str, Any]:
         if name in DIGITS
     }
     shown |= {"variant": st.column_config.TextColumn(width=130, pinned=True)}
-    shown |= {list(COLUMNS)[-1]: st.column_config.TextColumn(width=250)}
+    shown |= {label: st.column_config.TextColumn(width=250) for label in (list(COLUMNS)[-1], HITS)}
     return {**shown, "parameters": number(format="%.1f M", help=HELP["parameters"])}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from level3_modify.latency import ENOUGH, Ratio
 from level3_modify.quality import Shift
 from level3_modify.slim import Row, Study
 from shared.tables import table
@@ -29,18 +30,32 @@ DIGITS = {
     "size_mb": 1, "batch1_p50_ms": 1, "batch1_p95_ms": 1, "batch32_p50_ms": 0, "batch32_p95_ms": 0,
     "cosine_mean": 4, "cosine_min": 4, "hit_at_5": 3, "ndcg_at_10": 3,
 }  # fmt: skip
-ALIKE = 0.05  # times within 5 % are called equal: so much the same code differs by from run to run
+MARK = "*"
+MARKED = (
+    f"{MARK} moved against fp32 by more than chance explains: the interval of its change (95 %) leaves out 0"
+)
 
 
 def study_table(study: Study) -> str:
-    """The study as a table for the terminal."""
-    return table(list(COLUMNS), [cells(row) for row in study.rows], right=list(COLUMNS)[1:-1])
+    """The study as a table for the terminal, with what its marks mean if it has any."""
+    rows = [cells(row) for row in study.rows]
+    drawn = table(list(COLUMNS), rows, right=list(COLUMNS)[1:-1])
+    marked = any(cell.startswith(MARK) for row in rows for cell in row)
+    return f"{drawn}\n\n{MARKED}" if marked else drawn
 
 
 def cells(row: Row) -> tuple[str, ...]:
     """One variant in the columns of the table; a dash for what is not measured."""
-    figures = [cell(name, row.metrics.get(name)) for name in list(COLUMNS.values())[1:-1]]
+    shifts = {"hit_at_5": row.hit_shift, "ndcg_at_10": row.ndcg_shift}
+    figures = [
+        mark(shifts.get(name)) + cell(name, row.metrics.get(name)) for name in list(COLUMNS.values())[1:-1]
+    ]
     return (row.name, *figures, row.absent or moved(row.ndcg_shift))
+
+
+def mark(shift: Shift | None) -> str:
+    """What stands before a figure that moved by more than chance explains."""
+    return MARK if shift and shift.certain else ""
 
 
 def cell(name: str, value: float | None) -> str:
@@ -73,18 +88,18 @@ def as_dict(study: Study) -> dict[str, Any]:
 
 
 def headline(study: Study) -> str:
-    """The fastest change that the questions cannot tell from the original, in one line."""
-    good = [row for row in study.rows[1:] if row.times and row.ndcg_shift and not row.ndcg_shift.certain]
+    """The smallest change without a certain loss, in one line: size, quality, and speed if it is clear."""
+    good = [row for row in study.rows[1:] if row.size and not row.loses]
     if not good:
         return "every change lowers what is found"
-    best = min(good, key=lambda row: row.times[32].p50)
-    assert best.size and study.reference.size
-    smaller = 1 - best.size.mb / study.reference.size.mb
-    faster = study.reference.times[32].p50 / best.times[32].p50
-    return (
-        f"{best.name}: {smaller:.0%} smaller, {faster:.1f} times as fast on 32 texts, "
-        f"nDCG@10 {best.metrics['ndcg_at_10']:.3f} (fp32: {study.reference.metrics['ndcg_at_10']:.3f})"
+    best = min(good, key=lambda row: row.metrics["size_mb"])
+    old, new = study.reference.metrics, best.metrics
+    line = (
+        f"{best.name}: {1 - new['size_mb'] / old['size_mb']:.0%} smaller, "
+        f"nDCG@10 {new['ndcg_at_10']:.3f} (fp32: {old['ndcg_at_10']:.3f})"
     )
+    speed = best.speeds.get(32)
+    return f"{line}, {times_as(speed.median)} on 32 texts" if speed and speed.clear else line
 
 
 def sentences(study: Study) -> list[str]:
@@ -98,7 +113,7 @@ def sentence(row: Row, reference: Row, questions: int) -> str:
         return f"{row.name}: {row.absent}"
     if row.name == reference.name:
         return f"{row.name}: {_place(row)}; all others are compared with it."
-    return f"{row.name}: {_size(row, reference)}, {_speed(row, reference)}; {_quality(row, questions)}."
+    return f"{row.name}: {_size(row, reference)}, {_speed(row)}; {_quality(row, questions)}."
 
 
 def _place(row: Row) -> str:
@@ -114,23 +129,38 @@ def _size(row: Row, reference: Row) -> str:
     return f"{words} (the embedding table is {share:.0%} of what is left)" if share > 2 / 3 else words
 
 
-def _speed(row: Row, reference: Row) -> str:
-    parts = []
-    for batch, times in sorted(row.times.items()):
-        ratio = reference.times[batch].p50 / times.p50
-        texts = f"{batch} text{'s' * (batch > 1)}"
-        if abs(ratio - 1) <= ALIKE:
-            parts.append(f"as fast on {texts}")
-        else:
-            word, times_as = ("fast", ratio) if ratio > 1 else ("slow", 1 / ratio)
-            parts.append(f"{times_as:.1f} times as {word} on {texts}")
-    return " and ".join(parts) or "not timed"
+def _speed(row: Row) -> str:
+    if not row.speeds:
+        return "not timed"
+    if not all(speed.enough for speed in row.speeds.values()):
+        return f"too few rounds to say how fast ({ENOUGH} are needed)"
+    return " and ".join(
+        f"{pace(speed)} on {batch} text{'s' * (batch > 1)}" for batch, speed in sorted(row.speeds.items())
+    )
+
+
+def pace(speed: Ratio) -> str:
+    """ "2.4 times as fast (1.9 to 2.6)", or that the rounds do not agree which is faster."""
+    if not speed.clear:
+        return f"no clear difference in time ({speed.low:.1f} to {speed.high:.1f})"
+    ends = (speed.low, speed.high) if speed.median > 1 else (1 / speed.high, 1 / speed.low)
+    return f"{times_as(speed.median)} ({ends[0]:.1f} to {ends[1]:.1f})"
+
+
+def times_as(ratio: float) -> str:
+    """ "2.4 times as fast", or below 1 "2.4 times as slow"."""
+    return f"{ratio:.1f} times as fast" if ratio > 1 else f"{1 / ratio:.1f} times as slow"
 
 
 def _quality(row: Row, questions: int) -> str:
-    assert row.agreement and row.ndcg_shift
-    cosine = f"its vectors agree with the reference's to {row.agreement.mean:.4f}"
-    return f"{cosine}, and nDCG@10 moves by {moved(row.ndcg_shift)}: {verdict(row.ndcg_shift, questions)}"
+    """nDCG@10 always; hit@5 too where it moved by more than chance explains."""
+    assert row.agreement and row.ndcg_shift and row.hit_shift
+    told = [
+        f"{name} moves by {moved(shift)}: {verdict(shift, questions)}"
+        for name, shift in (("nDCG@10", row.ndcg_shift), ("hit@5", row.hit_shift))
+        if name == "nDCG@10" or shift.certain
+    ]
+    return f"its vectors agree with the reference's to {row.agreement.mean:.4f}, and {'; '.join(told)}"
 
 
 def verdict(shift: Shift, questions: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 import pytest
 
-from level3_modify.latency import summary, take_turns
+from level3_modify.latency import ENOUGH, ratio, summary, take_turns
 
 
 class Machine:
@@ -90,3 +92,30 @@ def test_a_summary_is_in_milliseconds() -> None:
     assert found is not None
     assert (found.p50, found.p95, found.rounds) == (pytest.approx(50), pytest.approx(95), 101)
     assert summary([]) is None
+
+
+def test_a_ratio_is_taken_within_each_round() -> None:
+    """Twice as fast in every round, on a machine that is ten times as slow in one of them."""
+    found = ratio([0.5, 5.0, 0.5], [1.0, 10.0, 1.0])
+    assert found is not None and found.clear
+    assert (found.median, found.low, found.high, found.rounds) == (2, 2, 2, 3)
+    assert ratio([], []) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "clear"),
+    [([0.5, 0.8, 0.9], True), ([2.0, 1.5, 1.1], True), ([0.5, 0.8, 1.1], False), ([0.98, 0.5, 0.5], False)],
+)
+def test_a_ratio_is_clear_where_all_rounds_agree(seconds: list[float], clear: bool) -> None:
+    found, few = ratio(seconds, [1.0] * 3), ratio(seconds[: ENOUGH - 1], [1.0] * (ENOUGH - 1))
+    assert found is not None and found.clear is clear
+    assert few is not None and not few.clear and not few.enough
+
+
+@pytest.mark.parametrize(("rounds", "first"), [(3, 1), (5, 1), (8, 1), (9, 2), (20, 6), (50, 18)])
+def test_more_rounds_narrow_a_ratio_to_the_interval_of_its_median(rounds: int, first: int) -> None:
+    """The largest rank below which the true median lies with at most 2.5 %, in whole numbers."""
+    below = [sum(comb(rounds, i) for i in range(rank)) * 40 <= 2**rounds for rank in (first, first + 1)]
+    assert below == ([True, False] if rounds > 5 else [False, False]), "too few rounds: their whole range"
+    found = ratio([1.0] * rounds, list(np.random.default_rng(0).permutation(rounds) + 1.0))
+    assert found is not None and (found.low, found.high) == (first, rounds + 1 - first)

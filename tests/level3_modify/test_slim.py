@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 
 from level2_prompting.evaluate import Encode, retrieval_scores
 from level3_modify import chart, slim, variants
-from level3_modify.quality import remembering
-from level3_modify.record import columns, record
+from level3_modify.latency import Ratio
+from level3_modify.quality import Shift, remembering
+from level3_modify.record import HEADLINE, NOTE, columns, record
 from level3_modify.search import Index, cosine, passages, questions, spread
 from level3_modify.size import measure
 from level3_modify.slim import Plan, Row, Study, changed
 from level3_modify.variants import find
-from level3_modify.words import COLUMNS, as_dict, cells, headline, sentence, sentences, study_table
+from level3_modify.words import COLUMNS, MARKED, as_dict, cells, headline, sentence, sentences, study_table
 from shared import runs, store
 from shared.encoder import Encoder
 from shared.errors import BadUsage
@@ -85,6 +87,8 @@ def test_bf16_finds_what_the_reference_finds_in_half_the_space(study: Study) -> 
 def test_all_are_timed_as_often(study: Study) -> None:
     for found in study.rows:
         assert {batch: times.rounds for batch, times in found.times.items()} == {1: 2, 32: 2}
+        rounds = {batch: speed.rounds for batch, speed in found.speeds.items()}
+        assert rounds == ({} if found.name == "fp32" else {1: 2, 32: 2})
         assert 0 < found.times[1].p50 <= found.times[1].p95 < found.times[32].p95
 
 
@@ -122,33 +126,66 @@ def test_the_table_shows_the_figures(study: Study) -> None:
     assert len(cells(study.reference)) == len(COLUMNS)
 
 
-def sentence_with(study: Study, shift: Interval, mean: float, speed: float = 1.0) -> str:
-    """The sentence of a variant that is as the reference, but for these figures."""
-    base = study.reference
-    assert base.ndcg_shift is None
-    times = {b: replace(t, p50=t.p50 / speed) for b, t in base.times.items()}
-    moved = replace(row(study, "bf16"), times=times)
-    assert moved.ndcg_shift
-    return sentence(replace(moved, ndcg_shift=replace(moved.ndcg_shift, mean=mean, interval=shift)), base, 40)
+def test_the_table_marks_what_moved_by_more_than_chance(study: Study) -> None:
+    worst = row(study, "layers-3-first")
+    assert cells(worst)[-3:-1] == (f"*{worst.metrics['hit_at_5']:.3f}", f"*{worst.metrics['ndcg_at_10']:.3f}")
+    assert study_table(study).endswith(MARKED)
+    calm = replace(study, rows=(study.reference, row(study, "bf16")))
+    assert "*" not in study_table(calm)
+
+
+def sentence_with(
+    study: Study, ndcg: Interval, mean: float = 0.0, hit: Interval | None = None, speed: Ratio | None = None
+) -> str:
+    """The sentence of a variant whose changes and speed are these."""
+    found = replace(
+        row(study, "bf16"), ndcg_shift=Shift(mean, ndcg), hit_shift=Shift(-0.125, hit or Interval(-0.2, 0.1)),
+        speeds={1: speed, 32: speed} if speed else row(study, "bf16").speeds,
+    )  # fmt: skip
+    return sentence(found, study.reference, 40)
 
 
 def test_a_sentence_says_what_the_figures_allow_and_no_more(study: Study) -> None:
     assert "finds less" in sentence_with(study, Interval(-0.3, -0.1), -0.2)
     assert "finds more" in sentence_with(study, Interval(0.1, 0.3), 0.2)
     assert "40 questions cannot tell that from chance" in sentence_with(study, Interval(-0.2, 0.1), -0.1)
-    assert "not one of the 40 questions is ranked otherwise" in sentence_with(study, Interval(0, 0), 0)
-    assert "2.5 times as fast on 1 text and 2.5 times as fast on 32 texts" in sentence_with(
-        study, Interval(0, 0), 0, speed=2.5
+    assert "not one of the 40 questions is ranked otherwise" in sentence_with(study, Interval(0, 0))
+    assert sentence_with(study, Interval(0, 0)).startswith("bf16: 50% smaller")
+
+
+def test_a_sentence_tells_of_hits_where_they_moved_by_more_than_chance(study: Study) -> None:
+    chance = Interval(-0.06, 0.01)
+    told = sentence_with(study, chance, -0.025, hit=Interval(-0.225, -0.025))
+    assert (
+        "cannot tell that from chance; hit@5 moves by -0.125 (95 %: -0.225 to -0.025): it finds less" in told
     )
-    assert "2.0 times as slow on 32 texts" in sentence_with(study, Interval(0, 0), 0, speed=0.5)
-    assert "as fast on 1 text and as fast on 32" in sentence_with(study, Interval(0, 0), 0, speed=1.03)
-    assert sentence_with(study, Interval(0, 0), 0).startswith("bf16: 50% smaller")
+    assert "hit@5" not in sentence_with(study, chance, -0.025, hit=Interval(-0.2, 0.0))
 
 
-def test_the_headline_names_the_fastest_that_is_not_worse(study: Study) -> None:
-    assert headline(study).startswith(("bf16: 50% smaller", "int8-channel: 35% smaller"))
+def test_a_sentence_says_how_fast_only_where_the_rounds_agree(study: Study) -> None:
+    none = Interval(0, 0)
+    fast = sentence_with(study, none, speed=Ratio(2.4, 1.9, 2.6, rounds=5))
+    assert "2.4 times as fast (1.9 to 2.6) on 1 text and 2.4 times as fast (1.9 to 2.6) on 32 texts" in fast
+    slow = sentence_with(study, none, speed=Ratio(0.5, 0.4, 0.8, rounds=5))
+    assert "2.0 times as slow (1.2 to 2.5) on 32 texts" in slow
+    assert "no clear difference in time (0.8 to 4.9) on 1 text" in sentence_with(
+        study, none, speed=Ratio(2, 0.8, 4.9, rounds=5)
+    )
+    assert "too few rounds to say how fast" in sentence_with(study, none), "two are measured"
+
+
+def test_the_headline_names_the_smallest_that_is_not_worse(study: Study) -> None:
+    line = headline(study)
+    assert re.fullmatch(r"bf16: 50% smaller, nDCG@10 0\.\d{3} \(fp32: 0\.\d{3}\)", line), (
+        "two rounds: no speed"
+    )
+    timed = replace(row(study, "bf16"), speeds={32: Ratio(2.4, 1.9, 2.6, rounds=3)})
+    told = headline(replace(study, rows=(study.reference, timed)))
+    assert told == f"{line}, 2.4 times as fast on 32 texts" and len(told) <= 100
     worst = replace(study, rows=(study.rows[0], row(study, "layers-3-first")))
     assert headline(worst) == "every change lowers what is found"
+    fewer = replace(row(study, "bf16"), hit_shift=Shift(-0.1, Interval(-0.2, -0.02)))
+    assert headline(replace(study, rows=(study.reference, fewer))) == "every change lowers what is found"
 
 
 def test_the_charts_hold_every_variant(study: Study) -> None:
@@ -194,8 +231,12 @@ def test_a_study_is_a_run_with_a_child_for_each_variant(study: Study) -> None:
     assert parent.data.params["variants"] == ",".join(NAMES)
     assert (parent.data.tags["device"], parent.data.tags["seed"]) == ("cpu", "0")
     assert {f.path for f in client.list_artifacts(kept.run.id)} == {
-        "variants.json", "findings.txt", "slim.png",
+        "variants.json", "sentences.md", "slim.png",
     }  # fmt: skip
+    assert parent.data.metrics["bf16/ndcg_at_10"] == pytest.approx(row(study, "bf16").metrics["ndcg_at_10"])
+    headlines = {f"{found.name}/{name}" for found in study.rows for name in HEADLINE if name in found.metrics}
+    assert {name for name in parent.data.metrics if "/" in name} == headlines
+    assert all(line in parent.data.tags[NOTE] for line in sentences(study))
     where = f"tags.mlflow.parentRunId = '{kept.run.id}'"
     children = {run.info.run_name: run for run in client.search_runs([parent.info.experiment_id], where)}
     assert children.keys() == set(NAMES) == kept.urls.keys()

@@ -121,6 +121,20 @@ def test_what_cannot_be_saved_is_told(tmp_path: Path, name: str, said: str) -> N
     assert not (tmp_path / "small").exists()
 
 
+def test_by_default_an_encoder_is_kept_in_the_home_and_its_line_loads_it(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    done = level3("save", "layers-3-spread")
+    folder = own_home / "models" / "all-minilm-l6-v2-layers-3-spread"
+    assert (done.exit_code, done.stdout.strip()) == (0, str(folder))
+    (line,) = re.findall(r'Encoder\.load\(Path\("(.*)"\)\)', done.stderr)
+    assert len(Encoder.load(Path(line)).model.encoder.layer) == 3
+    assert list(here.iterdir()) == []
+
+
 def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("mine")
     done = level3("save", "bf16", "--out", str(tmp_path))

@@ -38,15 +38,20 @@ def numbers(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
 
 
+def test_every_change_is_chosen_at_first(page: AppTest) -> None:
+    assert page.multiselect(key="names").value == [name for name in VARIANTS if name != "fp32"]
+
+
 def test_measured_variants_fill_table_chart_words_cards_and_runs(page: AppTest) -> None:
     assert [code.value for code in page.code] == [source(v).strip() for v in VARIANTS.values()]
     page.multiselect(key="names").set_value(["bf16"])
-    page.slider(key="rounds").set_value(2)
+    page.slider(key="rounds").set_value(3)
     next(b for b in page.button if b.label == "Measure").click()
     fine(page.run())
     table = page.dataframe[0].value
     assert list(table["variant"]) == ["fp32", "bf16"]
     assert table["MB"][1] == pytest.approx(45.5, abs=0.1) and table["32 texts, ms"].min() > 0
+    assert table["hit@5 against fp32"][1].startswith("+0.000 (95 %")
     assert len(page.get("vega_lite_chart")) == 1
     links = [element.proto.url for element in page.get("link_button")]
     assert len(links) == 3, "the study's, and one on the card of each variant"
@@ -57,7 +62,7 @@ def test_measured_variants_fill_table_chart_words_cards_and_runs(page: AppTest) 
     page.button_group(key="y").set_value("Cosine")
     fine(page.run())
     assert [element.proto.url for element in page.get("link_button")] == links, "recorded once"
-    page.slider(key="rounds").set_value(3)
+    page.slider(key="rounds").set_value(4)
     fine(page.run())
     assert "chosen before" in page.info[0].value
 
