@@ -9,9 +9,9 @@ from html import escape
 
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff; }
+       color: #222; background: #fff; overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
-th, td { border-bottom: 1px solid #ddd; padding: .3rem .8rem; text-align: left; }
+th, td { overflow-wrap: normal; border-bottom: 1px solid #ddd; padding: .3rem .8rem; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .verdict { border-left: 4px solid #b3541e; padding-left: 1rem; font-weight: 600; }
 """
