@@ -122,12 +122,13 @@ def _draft() -> Iterator[Callable[[str], None]]:
     from rich.live import Live
     from rich.text import Text
 
-    draft = Text("Unproven so far: ", style="dim")
+    said: list[str] = []
+    with Live(Text("Looking for passages …"), console=Console(stderr=True), transient=True) as live:
 
-    def on_delta(text: str) -> None:
-        draft.append(text)
+        def on_delta(text: str) -> None:
+            said.append(text)
+            live.update(Text(f"Unproven so far: {''.join(said)}", style="dim"))
 
-    with Live(draft, console=Console(stderr=True), transient=True):
         yield on_delta
 
 

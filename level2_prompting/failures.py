@@ -12,30 +12,12 @@ from shared.errors import LadderError
 @contextmanager
 def told(provider: str, model: str) -> Iterator[None]:
     """Turns the SDK's errors inside the block into a LadderError that names who refused what."""
-    import httpx
     import openai
 
     try:
         yield
-    except (openai.APIConnectionError, httpx.TransportError) as error:  # httpx: in the midst of a stream
-        raise _gone(error, provider) from error
     except openai.OpenAIError as error:
         raise _sentence(error, endpoint(provider), model) from error
-
-
-def _gone(error: Exception, provider: str) -> LadderError:
-    """Nobody is there, or nobody says anything."""
-    import httpx
-    import openai
-
-    host = endpoint(provider)
-    if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
-        return LadderError(f"{host} did not answer in time.", "Try again, or see: ladder doctor")
-    if provider == "local":  # it was there when its address was asked for
-        return LadderError(
-            "The AI service on this machine has just ended.", "Try again: that starts a new one."
-        )
-    return LadderError(f"{host} cannot be reached.", "Check the address; see: ladder doctor")
 
 
 def _sentence(error: Exception, host: str, model: str) -> LadderError:
@@ -53,5 +35,13 @@ def _sentence(error: Exception, host: str, model: str) -> LadderError:
             return LadderError(f"The account at {host} has no credit left.", "Use --provider local.")
         case openai.RateLimitError():
             return LadderError(f"{host} is busy: {said}", "Try again in a moment.")
+        case openai.APITimeoutError():
+            return LadderError(f"{host} did not answer in time.", "Try again, or see: ladder doctor")
+        case openai.APIConnectionError() if host == endpoint("local"):  # it was there a moment ago
+            return LadderError(
+                f"The AI service on {host} has just ended.", "Try again: that starts a new one."
+            )
+        case openai.APIConnectionError():
+            return LadderError(f"{host} cannot be reached.", "Check the address; see: ladder doctor")
         case _:
             return LadderError(f"{host} failed with {model}: {said}", "Mend what it names, then try again.")
