@@ -36,7 +36,7 @@ def choose() -> Plan:
     """Which variants to measure, and how long to time them."""
     others = [name for name in VARIANTS if name != "fp32"]
     names = st.multiselect("Changes to measure beside fp32", others, default=others, key="names")
-    rounds = st.slider("Rounds of timing", 2, 50, 5, key="rounds", width=320)
+    rounds = st.slider("Rounds of timing", 3, 50, 5, key="rounds", width=320)
     return Plan(("fp32", *names), rounds)
 
 
