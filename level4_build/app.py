@@ -119,7 +119,7 @@ def recorded(job: Training, fit: Fit) -> str | None:
             st.session_state["training_url"] = record(fit, keep=keep, source="page").url
         said = [f"Stopped after step {fit.steps} of {job.config.steps}."] if stopped else []
         if before is not None:
-            said.append(f"It replaces {before}." if keep else f"In use stays {before}.")
+            said.append(f"Its network replaces {before}." if keep else f"In use stays {before}.")
         else:
             said.append("Its network is now the one in use.")
         st.session_state["training_kept"] = " ".join(said)

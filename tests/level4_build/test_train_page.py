@@ -81,7 +81,7 @@ def test_a_stopped_training_does_not_replace_the_network_and_a_finished_one_says
     page.session_state["training"] = Training(SMALL)
     fine(page.run())
     assert weights.load().run_id is not None
-    assert any(f"It replaces {before}" in info.value for info in page.info)
+    assert any(f"Its network replaces {before}" in info.value for info in page.info)
 
 
 @pytest.mark.usefixtures("with_network")
