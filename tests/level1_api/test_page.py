@@ -273,14 +273,16 @@ def test_the_home_page_links_to_the_runs_once_there_is_a_ui(
     def hub() -> AppTest:
         return fine(AppTest.from_file(str(CLONE / "shared" / "hub.py"), default_timeout=60).run())
 
-    tour._save([tour.Stop(1, "", state="done", url="http://127.0.0.1:1/#/experiments/7/runs/abc")])
+    runs = {1: "http://127.0.0.1:1/#/experiments/7/runs/abc", 2: "http://127.0.0.1:1/#/experiments/8/runs/d"}
+    tour._save([tour.Stop(number, "", state="done", url=url) for number, url in runs.items()])
     closed = hub()
-    assert [element.proto.disabled for element in closed.get("link_button")] == [True]
+    assert [element.proto.disabled for element in closed.get("link_button")] == [True, True]
     assert any("`ladder ui` starts it" in caption for caption in captions(closed))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     settings.cache_clear()
     assert links(hub()) == [
-        "http://127.0.0.1:9/#/experiments/7/runs/abc", "http://127.0.0.1:9/#/experiments/7/runs",
+        "http://127.0.0.1:9/#/experiments/8/runs/d", "http://127.0.0.1:9/#/experiments/7/runs/abc",
+        "http://127.0.0.1:9/#/compare-experiments/s?experiments=%5B%227%22%2C%228%22%5D",
     ]  # fmt: skip
     tour._save([])
     assert links(hub()) == ["http://127.0.0.1:9"]
