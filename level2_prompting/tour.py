@@ -27,7 +27,7 @@ def tour(say: Callable[[str], None]) -> Outcome:
     chosen = [question for question in questions() if question.id in ASKED]
     found = answer_all(index, asked=chosen)
     for _, answer in found.asked:
-        say(f"{answer.question} {answer.text}")
+        say(f"{answer.question} {' '.join(answer.text.split())}")
     wall_s = time.monotonic() - began
     run = record_evaluation("tour", retrieval, found, manifest, wall_s, source="tour")
     declined = sum(answer.abstained for _, answer in found.asked)
