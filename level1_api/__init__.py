@@ -12,5 +12,7 @@ LEVEL = Level(
     title="Speech to text through an API",
     question="What does an API promise, what does it hide, and how do I build on one that can fail?",
     minutes=45,
+    exercises=("first-call", "formats", "subtitles", "long-audio", "retry", "score"),
+    gate="subtitle-folder",
     baseline="word error rate 0.19 over the 13 spoken samples with pocketsphinx (ladder level1 score)",
 )

@@ -11,5 +11,6 @@ LEVEL = Level(
     title="Answers with proof over your documents",
     question="How do I make a model answer from my documents, prove it, and say when it cannot?",
     minutes=45,
+    exercises=("cosine-search",),
     baseline="hit@5 0.93 and nDCG@10 0.79 on 40 questions with dense search (ladder level2 evaluate)",
 )

@@ -8,4 +8,5 @@ LEVEL = Level(
     title="A real encoder, made slimmer",
     question="What can I change in a model that I did not write, and what does each change cost?",
     minutes=30,
+    exercises=("quantise",),
 )

@@ -11,5 +11,6 @@ LEVEL = Level(
     title="A study that ends in a verdict",
     question="Is it really better, or was I lucky?",
     minutes=45,
+    exercises=("paired",),
     baseline="BitLinear changes iou/val by +0.003 (95 % -0.019 to +0.024) over 5 seeds (ladder level6 run)",
 )

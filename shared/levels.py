@@ -14,6 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
 
 RUNGS = {
     1: "Use AI as an API",
@@ -23,6 +26,34 @@ RUNGS = {
     5: "Write new components",
     6: "Do research",
 }
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a reader's own run should reach.
+
+    Attributes:
+        metric: its name in MLflow.
+        value: how far the level's main job gets as it is, measured.
+        better: which way is better.
+        run: how the names of the runs begin that count.
+        command: what makes such a run.
+        words: what was measured, for the reader.
+    """
+
+    metric: str
+    value: float
+    better: Literal["lower", "higher"]
+    run: str
+    command: str
+    words: str
+
+    def reached(self, value: float) -> bool:
+        """Whether a value is as good as the baseline or better."""
+        return value <= self.value if self.better == "lower" else value >= self.value
+
+    def __str__(self) -> str:
+        return f"{self.words} ({self.command})"
 
 
 @dataclass(frozen=True)
@@ -36,7 +67,8 @@ class Level:
         question: what a reader can answer after this level.
         minutes: how long the lesson takes.
         exercises: names of its exercises, in order.
-        baseline: the measured number that a reader's own run should beat, in words.
+        gate: the name of its exam, empty if it has none yet.
+        baseline: the measured number that a reader's own run should reach.
     """
 
     number: int
@@ -45,7 +77,8 @@ class Level:
     question: str
     minutes: int
     exercises: tuple[str, ...] = ()
-    baseline: str = ""
+    gate: str = ""
+    baseline: Baseline | None = None
 
     @property
     def package(self) -> str:
@@ -54,6 +87,14 @@ class Level:
     @property
     def command(self) -> str:
         return f"level{self.number}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its package lies."""
+        spec = find_spec(self.package)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"the package {self.package} of level {self.number} is not installed")
+        return Path(spec.origin).parent
 
 
 @lru_cache
