@@ -1,0 +1,179 @@
+"""Cases of `retry`: the openai SDK talks to a real server on loopback that misbehaves as it is told.
+
+The oracle of the random cases is tenacity, with the same waits, against the same server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import openai
+import tenacity
+
+from shared.study.case import Case
+
+TEXT = "good morning"
+HANG_UP = 0  # instead of a status: the connection ends without an answer
+NO_END = "no end"
+ENOUGH = 10  # a loop that has slept so often has none
+
+Answer = int | tuple[int, str]  # a status, or one with what `retry-after` says
+Transcribe = Callable[[openai.OpenAI, bytes, Callable[[float], object]], str]
+
+
+def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
+    yield _case("the service answers at once", [200], _outcome(TEXT))
+    yield _case("it fails once", [500, 200], _outcome(TEXT, 1))
+    yield _case(
+        "it is busy, and says for how long",
+        [(429, "7"), 200],
+        _outcome(TEXT, 7),
+        own_clock=_outcome(TEXT, 1),
+    )
+    yield _case(
+        "it hangs up without an answer",
+        [HANG_UP, 200],
+        _outcome(TEXT, 1),
+        no_answer=_outcome("APIConnectionError"),
+    )
+    yield _case(
+        "it refuses the clip",
+        [400],
+        _outcome("BadRequestError"),
+        tries_all=lambda got: got["attempts"] > 1,
+    )
+    yield _case(
+        "it is broken and stays so",
+        [503],
+        _outcome("InternalServerError", 1, 2, 4, 8),
+        no_end=lambda got: got["came"] == NO_END,
+        same_wait=_outcome("InternalServerError", 1, 1, 1, 1),
+        sleeps_last=_outcome("InternalServerError", 1, 2, 4, 8, 16) | {"attempts": 5},
+        swallows=lambda got: got["attempts"] == 5 and not str(got["came"]).endswith("Error"),
+    )
+    for _ in range(2):
+        script = _drawn(rng)
+        yield _case("a bad day, drawn at random", script, _tried(_by_tenacity, script))
+
+
+def _case(title: str, script: list[Answer], expected: dict[str, Any], **mistakes: Any) -> Case:
+    """What becomes of a call to a service that answers so, the last answer for ever."""
+    return Case(
+        title,
+        call="transcribe",
+        run=lambda work: _tried(work.transcribe, script),
+        given=f"a service that {', then '.join(map(_in_words, script))}",
+        expected=expected,
+        mistakes=mistakes,
+    )
+
+
+def _in_words(answer: Answer) -> str:
+    if answer == HANG_UP:
+        return "hangs up"
+    return f"answers {answer}" if isinstance(answer, int) else f"answers {answer[0]}, retry-after {answer[1]}"
+
+
+def _outcome(came: Any, *slept: float) -> dict[str, Any]:
+    """The text that came, or the error's name; how often the service was asked; the seconds slept."""
+    return {"came": came, "attempts": len(slept) + 1, "slept": [float(s) for s in slept]}
+
+
+def _drawn(rng: np.random.Generator) -> list[Answer]:
+    """Two to five failures that may pass, and what comes after them."""
+    passing: list[Answer] = [
+        500,
+        503,
+        429,
+        HANG_UP,
+        (429, "3"),
+        (429, str(rng.integers(5, 60))),
+        (503, "0.5"),
+    ]
+    last: list[Answer] = [200, 200, 401, 404]
+    failures = [passing[i] for i in rng.integers(len(passing), size=rng.integers(2, 6))]
+    return [*failures, last[rng.integers(len(last))]]
+
+
+def _tried(transcribe: Transcribe, script: list[Answer]) -> dict[str, Any]:
+    """Let a function transcribe a clip by a service that follows the script."""
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(float(seconds))
+        if len(slept) == ENOUGH:
+            raise _NoEndError
+
+    came: Any
+    with _serving(script) as (client, asked):
+        try:
+            came = transcribe(client, b"a clip", sleep)
+        except openai.APIError as error:
+            came = type(error).__name__
+        except _NoEndError:
+            came = NO_END
+        return {"came": came, "attempts": len(asked), "slept": slept}
+
+
+class _NoEndError(BaseException):
+    """Ends a loop without end. Not an Exception, or the loop might take it for a failed attempt."""
+
+
+def _by_tenacity(client: openai.OpenAI, clip: bytes, sleep: Callable[[float], object]) -> str:
+    grows = tenacity.wait_exponential(multiplier=1)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        told = error.response.headers.get("retry-after") if isinstance(error, openai.APIStatusError) else None
+        return grows(state) if told is None else float(told)
+
+    may_pass = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(may_pass),
+        wait=wait,
+        stop=tenacity.stop_after_attempt(5),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(client.audio.transcriptions.create, file=("clip.wav", clip), model="any").text
+
+
+@contextmanager
+def _serving(script: list[Answer]) -> Iterator[tuple[openai.OpenAI, list[Answer]]]:
+    """A client of the real SDK for a server that follows the script, and the answers given so far."""
+    given: list[Answer] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            given.append(script[min(len(given), len(script) - 1)])
+            status, wait = given[-1] if isinstance(given[-1], tuple) else (given[-1], None)
+            if status == HANG_UP:
+                return
+            body = {"text": TEXT} if status == 200 else {"error": {"message": "as told", "code": None}}
+            self.send_response(status)
+            if wait is not None:
+                self.send_header("retry-after", wait)
+            self.send_header("content-type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *args: Any) -> None:
+            """Nothing on the learner's screen."""
+
+    direct = openai.DefaultHttpxClient(trust_env=False)  # whatever proxy is set, loopback needs none
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        try:
+            with openai.OpenAI(base_url=url, api_key="none", max_retries=0, http_client=direct) as client:
+                yield client, given
+        finally:
+            server.shutdown()
