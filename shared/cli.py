@@ -19,14 +19,29 @@ from shared.errors import LadderError
 from shared.interrupt import wait_for_imports
 from shared.levels import levels
 
+STUDY = {  # in shared/study_commands.py
+    "init": "Make your workspace, apart from the course.",
+    "list": "The exercises and their state.",
+    "check": "Check the exercise you are at.",
+    "watch": "Check it on every save.",
+    "hint": "A hint, up to three an exercise.",
+    "solution": "The solution, as a diff after the pass.",
+    "reset": "Begin an exercise anew; yours is kept.",
+    "gate": "A level's exam.",
+    "report": "A page to show what you have done.",
+    "dev": "For authors of exercises.",
+}
+
 
 class Ladder(click.Group):
     """Finds `levelN` in the registry and imports that level's `cli.py` only when it is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return [*super().list_commands(context), *(level.command for level in levels())]
+        return [*super().list_commands(context), *STUDY, *(level.command for level in levels())]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name in STUDY:
+            return import_module("shared.study_commands").COMMANDS.get(name)
         for level in levels():
             if level.command == name:
                 return import_module(f"{level.package}.cli").cli
@@ -45,6 +60,8 @@ class Ladder(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Levels"):
             formatter.write_dl([(level.command, level.title) for level in levels()])
+        with formatter.section("The study path"):
+            formatter.write_dl(list(STUDY.items()))
         own = [(name, command) for name, command in sorted(self.commands.items()) if not command.hidden]
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(70)) for name, command in own])

@@ -70,16 +70,21 @@ def _watch(parent: psutil.Process) -> None:
     os._exit(1)
 
 
-def main(arguments: list[str]) -> None:
-    """Run `[--parent PID] MODULE ARGS…`; PID is told because on Windows a launcher stands between."""
-    parent = os.getppid()
-    if arguments[:1] == ["--parent"]:
-        parent, arguments = int(arguments[1]), arguments[2:]
+def follow(parent: int) -> None:
+    """From now on this process ends with that one, and all its descendants with it."""
     try:
         watched = psutil.Process(parent)
     except psutil.NoSuchProcess:
         sys.exit(1)
     threading.Thread(target=_watch, args=(watched,), name="leash", daemon=True).start()
+
+
+def main(arguments: list[str]) -> None:
+    """Run `[--parent PID] MODULE ARGS…`; PID is told because on Windows a launcher stands between."""
+    parent = os.getppid()
+    if arguments[:1] == ["--parent"]:
+        parent, arguments = int(arguments[1]), arguments[2:]
+    follow(parent)
     sys.argv = arguments
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 

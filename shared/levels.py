@@ -11,7 +11,9 @@ Its package then holds, by convention, `cli.py` (a click group `cli`), `app.py` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -39,6 +41,7 @@ class Baseline:
         run: how the names of the runs begin that count.
         command: what makes such a run.
         words: what was measured, for the reader.
+        at_least: what else such a run has to reach, for example how many clips it was measured on.
     """
 
     metric: str
@@ -47,10 +50,18 @@ class Baseline:
     run: str
     command: str
     words: str
+    at_least: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def reached(self, value: float) -> bool:
         """Whether a value is as good as the baseline or better."""
         return value <= self.value if self.better == "lower" else value >= self.value
+
+    def met(self, run: str, metrics: Mapping[str, float]) -> bool:
+        """Whether a run of this name, with these metrics, counts and is as good as the baseline or better."""
+        if not run.startswith(self.run) or self.metric not in metrics:
+            return False
+        enough = all(metrics.get(name, -math.inf) >= least for name, least in self.at_least.items())
+        return enough and self.reached(metrics[self.metric])
 
     def __str__(self) -> str:
         return f"{self.words} ({self.command})"

@@ -24,6 +24,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared import store
+from shared.baselines import note
 from shared.memory import peak_rss_mb
 from shared.settings import CLONE
 from shared.traces import Span as Span
@@ -64,7 +65,7 @@ class Run:
         self._parent = parent
         self._started = began or time.time()
         self._resume = resume
-        self._logged: set[str] = set()
+        self._last: dict[str, tuple[int, float]] = {}  # of each metric the highest step, and its value
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._created = threading.Event()
         self._id: str | None = None
@@ -91,11 +92,14 @@ class Run:
         """Record numbers; None is left out, never written as 0."""
         now = int(time.time() * 1000)
         numbers = [(k, float(v), now, step) for k, v in {**(values or {}), **more}.items() if v is not None]
-        self._logged.update(name for name, *_ in numbers)
+        for name, value, *_ in numbers:
+            if step >= self._last.get(name, (step, value))[0]:
+                self._last[name] = (step, value)
         self._queue.put(numbers)
 
     def tag(self, **tags: str) -> None:
         """Set tags, for example `engine="pocketsphinx"`."""
+        self._tags = {**self._tags, **tags}
 
         def task(client: MlflowClient, run_id: str) -> None:
             for key, value in tags.items():
@@ -260,12 +264,15 @@ class Run:
 
     def _finish(self, status: str, reason: str = "") -> None:
         automatic = {"wall_s": time.time() - self._started, "peak_rss_mb": peak_rss_mb()}
-        self.metrics({k: v for k, v in automatic.items() if k not in self._logged})
+        self.metrics({k: v for k, v in automatic.items() if k not in self._last})
 
         def close(client: MlflowClient, run_id: str) -> None:
             if reason:
                 client.set_tag(run_id, "ladder.error", reason[:5000])
             client.set_terminated(run_id, status)
+            if status == "FINISHED" and self._parent is None:
+                last = {name: value for name, (_, value) in self._last.items()}
+                note(self.level, self.name, last, self._tags, self.url)
 
         self._queue.put(close)
         self._queue.put(None)

@@ -1,12 +1,12 @@
 """An exercise is one folder of its level, and the path is the list of all of them.
 
-    level1_api/exercises/subtitles/
-        exercise.toml   what it is called, its hints, its known mistakes, the debrief
-        starter.py      what the learner gets
-        solution.py     one way to do it
-        check.py        the cases (see case.py)
-        wrong/NAME.py   what the mistake NAME of exercise.toml looks like
-        reference.json  what the solution measures, where it measures something
+level1_api/exercises/subtitles/
+    exercise.toml   what it is called, its hints, its known mistakes, the debrief
+    starter.py      what the learner gets
+    solution.py     one way to do it
+    check.py        the cases (see case.py)
+    wrong/NAME.py   what the mistake NAME of exercise.toml looks like
+    reference.json  what the solution measures, where it measures something
 """
 
 from __future__ import annotations

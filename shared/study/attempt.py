@@ -1,0 +1,80 @@
+"""One attempt at an exercise: check it, note what came of it, hand out the solution after a pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.study.check import Start, Verdict, check
+from shared.study.exercise import Exercise
+from shared.study.progress import now
+from shared.study.record import Recorded, record
+from shared.study.workspace import Workspace, digest
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of it. `first` is whether it passed for the first time."""
+
+    verdict: Verdict
+    first: bool
+
+
+def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> Attempt:
+    """Check the learner's file and write down the state. It is then the current exercise.
+
+    Raises:
+        LadderError: the exercise or the progress file cannot be read.
+    """
+    file = workspace.file(one)
+    workspace.book.read()  # a progress file that is spoiled is told before the work
+    verdict = check(one, file, hidden=[workspace.solutions], start=start)
+    passed = verdict.state == "PASS"
+    with workspace.book.change() as progress:
+        entry = progress.exercises.setdefault(one.name, type(progress.of(one))())
+        progress.current = one.name
+        entry.state = verdict.state
+        entry.attempts += verdict.state not in ("TODO", "BLOCKED")
+        first = passed and not entry.passed
+        if passed:
+            entry.passed = entry.passed or now()
+            entry.file = digest(file)
+    if passed:
+        workspace.reveal(one)
+    return Attempt(verdict, first)
+
+
+def keep(workspace: Workspace, one: Exercise, verdict: Verdict) -> Recorded | None:
+    """Record what a pass measured, after it was shown; the best value stays in the progress."""
+    recorded = record(one, verdict)
+    measure = one.about.measure
+    if recorded is None or measure is None or recorded.url is None:
+        return recorded
+    value = verdict.measures[measure.metric]
+    with workspace.book.entry(one) as entry:
+        worse = entry.value is not None and (
+            value > entry.value if measure.better == "lower" else value < entry.value
+        )
+        if not worse or entry.metric != measure.metric:
+            entry.metric, entry.value, entry.url = measure.metric, value, recorded.url
+    return recorded
+
+
+def show_hint(workspace: Workspace, one: Exercise, number: int | None = None) -> tuple[int, str] | None:
+    """The next hint, or the one of this number from 1, and write down that it was shown.
+
+    Returns its number and text; None if there is no such hint.
+    """
+    hints = one.about.hints
+    with workspace.book.entry(one) as entry:
+        wanted = min(entry.hints + 1, len(hints)) if number is None else number
+        if not 1 <= wanted <= len(hints):
+            return None
+        entry.hints = max(entry.hints, wanted)
+    return wanted, hints[wanted - 1]
+
+
+def look_at_solution(workspace: Workspace, one: Exercise) -> None:
+    """Hand out the solution; before the pass the exercise is marked as seen."""
+    workspace.reveal(one)
+    with workspace.book.entry(one) as entry:
+        entry.seen = entry.seen or not entry.passed
