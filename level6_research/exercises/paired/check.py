@@ -1,4 +1,4 @@
-"""Cases of `paired`. The oracle is scipy's paired t test; at the end, studies whose true difference is known."""
+"""Cases of `paired`. The oracle is scipy's paired t test; at the end, studies whose truth is known."""
 
 from __future__ import annotations
 
