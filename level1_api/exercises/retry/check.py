@@ -25,7 +25,7 @@ NO_END = "no end"
 ENOUGH = 10  # a loop that has slept so often has none
 
 Answer = int | tuple[int, str]  # a status, or one with what `retry-after` says
-Transcribe = Callable[[openai.OpenAI, bytes, Callable[[float], object]], str]
+Transcribe = Callable[[openai.OpenAI, bytes, Callable[[float], None]], str]
 
 
 def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
@@ -126,7 +126,7 @@ class _NoEndError(BaseException):
     """Ends a loop without end. Not an Exception, or the loop might take it for a failed attempt."""
 
 
-def _by_tenacity(client: openai.OpenAI, clip: bytes, sleep: Callable[[float], object]) -> str:
+def _by_tenacity(client: openai.OpenAI, clip: bytes, sleep: Callable[[float], None]) -> str:
     grows = tenacity.wait_exponential(multiplier=1)
 
     def wait(state: tenacity.RetryCallState) -> float:
