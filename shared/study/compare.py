@@ -22,6 +22,7 @@ def difference(got: Any, expected: Any, tolerance: float = 0.0) -> str | None:
     Numbers may be `tolerance` apart; whole numbers, text and the rest must be equal. A list and a tuple are
     the same here, and so is any kind of float.
     """
+    got, expected = _truth(got), _truth(expected)
     if _is_array(expected):
         return _arrays(got, expected, tolerance)
     if isinstance(expected, bool) or expected is None:
@@ -41,6 +42,7 @@ def difference(got: Any, expected: Any, tolerance: float = 0.0) -> str | None:
 
 def show(value: Any) -> str:
     """A value as one would type it, shortened; an array with its dtype and shape."""
+    value = _truth(value)
     if _is_array(value):
         flat = " ".join(str(_as_numpy(value)).split())
         return f"{_dtype(value)} {tuple(value.shape)}: {_cut(flat)}"
@@ -50,8 +52,8 @@ def show(value: Any) -> str:
         return "\n".join([*(_cut(line) for line in lines[:TEXT_LINES]), *more])
     if isinstance(value, str):
         return _cut(repr(value))
-    if isinstance(value, float):
-        return repr(float(value))
+    if isinstance(value, Real) and hasattr(value, "item"):  # a number of numpy's
+        value = value.item()
     return _cut(" ".join(_repr.repr(value).split()))
 
 
@@ -128,7 +130,12 @@ def _mappings(got: Any, expected: Any, tolerance: float) -> str | None:
 
 
 def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+    return hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, Real)  # np.float64
+
+
+def _truth(value: Any) -> Any:
+    """numpy's own True and False as Python's."""
+    return bool(value) if type(value).__module__ == "numpy" and "bool" in type(value).__name__ else value
 
 
 def _dtype(value: Any) -> str:
