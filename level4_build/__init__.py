@@ -1,6 +1,6 @@
 """Level 4, build and train a network: image segmentation with a U-Net from our own blocks."""
 
-from shared.levels import Level
+from shared.levels import Baseline, Level
 
 LEVEL = Level(
     number=4,
@@ -9,5 +9,12 @@ LEVEL = Level(
     question="What is inside a network, and how do I know that its training went right?",
     minutes=45,
     exercises=("iou",),
-    baseline="macro IoU 0.73 on 64 scenes after 300 steps with seed 0 (ladder level4 train)",
+    baseline=Baseline(
+        metric="iou/val",
+        value=0.7,
+        better="higher",
+        run="unet ",
+        command="ladder level4 train",
+        words="macro IoU 0.73 on 64 scenes after 300 steps with seed 0",
+    ),
 )

@@ -3,7 +3,7 @@
 Read the modules in this order: study, trials, ledger, verdict, figure, report.
 """
 
-from shared.levels import Level
+from shared.levels import Baseline, Level
 
 LEVEL = Level(
     number=6,
@@ -12,5 +12,12 @@ LEVEL = Level(
     question="Is it really better, or was I lucky?",
     minutes=45,
     exercises=("paired",),
-    baseline="BitLinear changes iou/val by +0.003 (95 % -0.019 to +0.024) over 5 seeds (ladder level6 run)",
+    baseline=Baseline(
+        metric="trials",
+        value=10,  # the run of a study finishes only when all its trials have
+        better="higher",
+        run="",  # it bears the study's name
+        command="ladder level6 run",
+        words="a finished study of ten trials or more",
+    ),
 )
