@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.study.check import Start, Verdict, check
+from shared.study.check import Start, check
 from shared.study.exercise import Exercise
-from shared.study.progress import now
+from shared.study.progress import Entry, now
 from shared.study.record import Recorded, record
+from shared.study.verdict import Verdict
 from shared.study.workspace import Workspace, digest
 
 
@@ -30,7 +31,7 @@ def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> 
     verdict = check(one, file, hidden=[workspace.solutions], start=start)
     passed = verdict.state == "PASS"
     with workspace.book.change() as progress:
-        entry = progress.exercises.setdefault(one.name, type(progress.of(one))())
+        entry = progress.exercises.setdefault(one.name, Entry())
         progress.current = one.name
         entry.state = verdict.state
         entry.attempts += verdict.state not in ("TODO", "BLOCKED")
@@ -51,10 +52,7 @@ def keep(workspace: Workspace, one: Exercise, verdict: Verdict) -> Recorded | No
         return recorded
     value = verdict.measures[measure.metric]
     with workspace.book.entry(one) as entry:
-        worse = entry.value is not None and (
-            value > entry.value if measure.better == "lower" else value < entry.value
-        )
-        if not worse or entry.metric != measure.metric:
+        if entry.metric != measure.metric or measure.improves(value, entry.value):
             entry.metric, entry.value, entry.url = measure.metric, value, recorded.url
     return recorded
 

@@ -20,10 +20,11 @@ from tempfile import TemporaryDirectory
 from shared.errors import BadUsage, LadderError
 from shared.files import write_atomic
 from shared.levels import Level, levels
-from shared.study.check import Start, Verdict, check
+from shared.study.check import Start, check
 from shared.study.child import imports
 from shared.study.exercise import About, Exercise, course
 from shared.study.needs import KINDS
+from shared.study.verdict import Verdict
 from shared.study.warm import Warm, available
 
 STARTER_LINES = 60

@@ -15,9 +15,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Protocol
 
 import psutil
 
@@ -27,66 +27,13 @@ from shared.settings import CLONE
 from shared.study.child import Job
 from shared.study.exercise import Exercise, course
 from shared.study.needs import missing
-
-State = Literal["TODO", "FAIL", "ERROR", "BLOCKED", "PASS"]
+from shared.study.verdict import Verdict, alone, from_events
 
 LOOK_S = 0.03
 BEGIN_S = 120.0  # for the check's own imports on a slow machine
 GRACE_S = 3.0  # after the child's own clock, for code that never lets go
 MEMORY_MB = 4000.0
 TAIL_CHARS = 4000  # of what the learner prints
-RETURNS_NONE = "The function returns nothing: is there a `return` at its end?"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What came of one case."""
-
-    title: str
-    state: State
-    given: str = ""
-    expected: str = ""
-    got: str = ""
-    why: str = ""
-    likely: str = ""
-    line: int | None = None
-    message: str = ""
-    traceback: str = ""
-    seconds: float | None = None
-    measures: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found."""
-
-    name: str
-    file: Path
-    state: State
-    findings: tuple[Finding, ...]
-    total: int
-    seconds: float
-    printed: str = ""
-    restored: bool = False  # the code deleted its own file, which was put back
-
-    @property
-    def passed(self) -> int:
-        """How many cases passed."""
-        return sum(finding.state == "PASS" for finding in self.findings)
-
-    @property
-    def first(self) -> Finding | None:
-        """The earliest that did not pass."""
-        return next((finding for finding in self.findings if finding.state != "PASS"), None)
-
-    @property
-    def measures(self) -> dict[str, float]:
-        """What the cases measured."""
-        return {name: value for finding in self.findings for name, value in finding.measures.items()}
-
-    def as_dict(self) -> dict[str, Any]:
-        found = asdict(self)
-        return {**found, "file": str(self.file), "passed": self.passed, "measures": self.measures}
 
 
 class Process(Protocol):
@@ -116,67 +63,55 @@ def check(
         LadderError: the exercise itself is broken.
     """
     began = time.monotonic()
-    told = _Told(one, file, began)
     if reason := missing(one.about.needs):
-        return told.alone("BLOCKED", reason)
+        return alone(one, file, "BLOCKED", reason)
     try:
         before = file.read_bytes()
     except OSError:
-        return told.alone("ERROR", f"there is no file {file}; bring it back with `ladder reset {one.name}`")
-    about = one.about
-    places = {exercise.folder.parent for exercise in course()} | {one.folder.parent, *hidden}
-    job = Job(
-        one.name,
-        str(one.folder),
-        str(file),
-        seed,
-        about.seconds,
-        list(about.without),
-        sorted(map(str, places)),
-    )
+        return alone(
+            one, file, "ERROR", f"there is no file {file}; bring it back with `ladder reset {one.name}`"
+        )
     with tempfile.TemporaryDirectory(prefix="ladder-check-", ignore_cleanup_errors=True) as folder:
-        place = Path(folder)
-        (place / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
-        process = (start or new_process)(place / "job.json")
+        job, events = Path(folder) / "job.json", Path(folder) / "events.jsonl"
+        job.write_text(json.dumps(asdict(_job(one, file, seed, hidden))), encoding="utf-8")
+        process = (start or new_process)(job)
         tail = _Tail(process.stdout)
-        end = _wait(process, place / "events.jsonl", about.seconds)
-        told.read(place / "events.jsonl", end)
-    told.printed = tail.text()
-    if not file.exists():
-        write_atomic(file, before)
-        told.restored = True
-    return told.verdict()
+        end = _wait(process, events, one.about.seconds)
+        restored = not file.exists()
+        if restored:
+            write_atomic(file, before)
+        told = events.read_text(encoding="utf-8", errors="replace") if events.exists() else ""
+    seconds = round(time.monotonic() - began, 2)
+    return from_events(one, file, told, end, seconds=seconds, printed=tail.text(), restored=restored)
+
+
+def _job(one: Exercise, file: Path, seed: int, hidden: Iterable[Path]) -> Job:
+    places = {other.folder.parent for other in course()} | {one.folder.parent, *hidden}
+    about = one.about
+    return Job(
+        one.name, str(one.folder), str(file), seed, about.seconds, list(about.without),
+        sorted(map(str, places)),
+    )  # fmt: skip
 
 
 def new_process(job: Path) -> Process:
     """A child that ends when we do. It calls no provider but this machine's own service."""
-    command = [
-        sys.executable,
-        "-m",
-        "shared.leash",
-        "--parent",
-        str(os.getpid()),
-        "shared.study.child",
-        str(job),
-    ]
+    leash = ["-m", "shared.leash", "--parent", str(os.getpid())]
     return subprocess.Popen(
-        command, cwd=job.parent, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
+        [sys.executable, *leash, "shared.study.child", str(job)], cwd=job.parent, env=environment(),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 
 
 def environment() -> dict[str, str]:
     """The child's: a check never spends money, and leaves no compiled files behind."""
-    ours = {"LADDER_PROVIDER": "local", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
-    models = {
-        "LADDER_SPEECH_MODEL": "",
-        "LADDER_CHAT_MODEL": "",
-        "LADDER_EMBEDDING_MODEL": "",
-        "MPLBACKEND": "Agg",
-    }
     path = os.pathsep.join([str(CLONE), *filter(None, [os.environ.get("PYTHONPATH")])])
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-    return {**kept, **ours, **models, "PYTHONPATH": path}
+    return kept | {
+        "LADDER_PROVIDER": "local", "LADDER_SPEECH_MODEL": "", "LADDER_CHAT_MODEL": "",
+        "LADDER_EMBEDDING_MODEL": "", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8", "PYTHONPATH": path,
+    }  # fmt: skip
 
 
 class _Tail:
@@ -199,18 +134,22 @@ class _Tail:
 
 
 def _wait(process: Process, events: Path, seconds: float) -> str:
-    """Wait for the child; ends it and says why if it takes too much time or memory."""
+    """Wait for the child and end all that it started; says why if it was not let to its end."""
+    try:
+        child = psutil.Process(process.pid)
+    except psutil.NoSuchProcess:  # a fork that was so quick
+        return ""
     started, begun = time.monotonic(), None
-    child = psutil.Process(process.pid)
     try:
         while process.poll() is None:
             time.sleep(LOOK_S)
             if begun is None and _has_begun(events):
                 begun = time.monotonic()
-            late = time.monotonic() - (begun or started) > (seconds + GRACE_S if begun else BEGIN_S)
-            if late or _megabytes(child) > MEMORY_MB:
-                return "time" if late else "memory"
-        return "done"
+            if time.monotonic() - (begun or started) > (seconds + GRACE_S if begun else BEGIN_S):
+                return f"it did not end within {seconds:g} s"
+            if _megabytes(child) > MEMORY_MB:
+                return f"it took more than {MEMORY_MB:,.0f} MB of memory"
+        return ""
     finally:
         end_trees([child], grace_s=0)
 
@@ -227,104 +166,3 @@ def _megabytes(process: psutil.Process) -> float:
         return process.memory_info().rss / 1e6
     except psutil.Error:
         return 0.0
-
-
-class _Told:
-    """Collects what the child tells, and makes the verdict of it."""
-
-    def __init__(self, one: Exercise, file: Path, began: float) -> None:
-        self.one, self.file, self.began = one, file, began
-        self.findings: list[Finding] = []
-        self.titles: list[str] = []
-        self.printed, self.restored = "", False
-
-    def alone(self, state: State, message: str) -> Verdict:
-        """A verdict before any case."""
-        self.findings.append(Finding("", state, message=message))
-        return self.verdict()
-
-    def read(self, events: Path, end: str) -> None:
-        """Take in the events; `end` says how the process came to its end."""
-        last, running = "", None
-        for event in _events(events):
-            last = event.pop("kind")
-            if last == "cases":
-                self.titles = event["titles"]
-            elif last == "start":
-                running = event["number"]
-            elif last in ("case", "broken"):
-                running = None
-                self.findings.append(self._finding(event))
-            elif last == "timeout":
-                self._stopped(running, f"it did not end within {self.one.about.seconds:g} s", event["where"])
-            elif last == "defect":
-                self._defect(event["traceback"])
-        if last in ("end", "broken", "timeout", "defect"):
-            return
-        ends = {
-            "time": f"it did not end within {self.one.about.seconds:g} s",
-            "memory": f"it took more than {MEMORY_MB:,.0f} MB of memory",
-            "done": "the process ended in the middle of the check",
-        }
-        self._stopped(running, ends[end], "")
-
-    def _finding(self, event: dict[str, Any]) -> Finding:
-        where, likely = event.pop("where", ""), event.pop("likely", "")
-        event.pop("number", None)
-        sentence = RETURNS_NONE if likely == "returns_none" else self.one.about.mistakes.get(likely, "")
-        found = {"title": "", **event}
-        return Finding(**found, likely=sentence, line=int(where) if where else None)
-
-    def _stopped(self, running: int | None, message: str, where: str) -> None:
-        title = "" if running is None else self.titles[running]
-        self.findings.append(Finding(title, "ERROR", message=message, line=int(where) if where else None))
-
-    def _defect(self, trace: str) -> None:
-        message = "the check of this exercise is broken, not your code: please report it"
-        self.findings.append(Finding("", "ERROR", message=message, traceback=trace))
-
-    def _needed(self) -> None:
-        """A measured exercise passes only if the measure is good enough."""
-        measure = self.one.about.measure
-        for index, found in enumerate(self.findings):
-            value = found.measures.get(measure.metric) if measure else None
-            if measure is None or value is None or found.state != "PASS":
-                continue
-            sign = "<=" if measure.better == "lower" else ">="
-            if not (value <= measure.needed if measure.better == "lower" else value >= measure.needed):
-                expected, got = f"{measure.metric} {sign} {measure.needed:g}", f"{value:.4g}"
-                self.findings[index] = Finding(
-                    found.title,
-                    "FAIL",
-                    found.given,
-                    expected,
-                    got,
-                    seconds=found.seconds,
-                    measures=found.measures,
-                )
-
-    def verdict(self) -> Verdict:
-        """The state is that of the earliest finding that did not pass."""
-        self._needed()
-        bad = next((finding.state for finding in self.findings if finding.state != "PASS"), None)
-        done = bool(self.findings) and len(self.findings) >= len(self.titles)
-        state: State = bad or ("PASS" if done else "ERROR")
-        return Verdict(
-            self.one.name, self.file, state, tuple(self.findings), len(self.titles),
-            round(time.monotonic() - self.began, 2), self.printed, self.restored,
-        )  # fmt: skip
-
-
-def _events(file: Path) -> list[dict[str, Any]]:
-    """The events that were written whole."""
-    found = []
-    try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:  # cut off in the middle
-            break
-    return found

@@ -86,7 +86,7 @@ class Child:
             began = time.perf_counter()
             found = self._try(work, case)
             seconds = round(time.perf_counter() - began, 3)
-            self.tell("case", number=number, title=case.title, seconds=seconds, **found)
+            self.tell("case", title=case.title, seconds=seconds, **found)
 
     def _try(self, work: ModuleType, case: Case) -> Event:
         told: Event = {"given": case.given or _call(case)}
@@ -104,7 +104,7 @@ class Child:
         return {
             **told, "state": "FAIL", "got": show(got), "why": wrong, "likely": _mistake(case, got),
             "expected": str(case.expected) if case.holds else show(case.expected),
-            "where": _place(function, self.job.file),
+            "line": _line(function, self.job.file),
         }  # fmt: skip
 
     def _told(self, error: BaseException) -> Event:
@@ -116,12 +116,11 @@ class Child:
         line = mine[-1].lineno if mine else None
         if isinstance(error, SyntaxError) and error.filename == self.job.file:
             line = error.lineno
-        place = f"{line}" if line else ""
         if isinstance(error, NotImplementedError) and mine and frames[-1] is mine[-1]:
-            return {"state": "TODO", "where": place, "message": str(error)}
+            return {"state": "TODO", "line": line, "message": str(error)}
         lines = traceback.format_exception(error)
         said = traceback.format_exception_only(error)[-1].strip()
-        return {"state": "ERROR", "where": place, "message": said, "traceback": "".join(lines)[-6000:]}
+        return {"state": "ERROR", "line": line, "message": said, "traceback": "".join(lines)[-6000:]}
 
     # What the learner's code may not do ---------------------------------------------------------------
 
@@ -133,7 +132,7 @@ class Child:
             return None  # loading it will tell
         for name, line in imports(tree):
             if any(name == banned or name.startswith(f"{banned}.") for banned in self.job.without):
-                return {"where": str(line), "message": f"do this one without `{name}`"}
+                return {"line": line, "message": f"do this one without `{name}`"}
         return None
 
     def _look(self, event: str, args: tuple[Any, ...]) -> None:
@@ -162,7 +161,7 @@ class Child:
         while frame is not None and line is None:
             line = frame.f_lineno if frame.f_code.co_filename == self.job.file else None
             frame = frame.f_back
-        self.tell("timeout", where=str(line or ""))
+        self.tell("timeout", line=line)
         os._exit(3)
 
     def tell(self, kind: str, **found: Any) -> None:
@@ -219,13 +218,13 @@ def _mistake(case: Case, got: Any) -> str:
     return "returns_none" if got is None and case.expected is not None else ""
 
 
-def _place(function: Any, file: str) -> str:
+def _line(function: Any, file: str) -> int | None:
     """The line at which the learner's function begins."""
     code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
     if code is None:  # a class: where its first method is
         methods: Iterable[Any] = vars(function).values() if isinstance(function, type) else ()
         code = next((m.__code__ for m in methods if hasattr(m, "__code__")), None)
-    return str(code.co_firstlineno) if code is not None and code.co_filename == file else ""
+    return code.co_firstlineno if code is not None and code.co_filename == file else None
 
 
 def main(file: Path) -> None:

@@ -32,6 +32,17 @@ class Measure(BaseModel):
     better: Literal["lower", "higher"]
     needed: float
 
+    def good(self, value: float) -> bool:
+        """Whether a value is good enough."""
+        return value <= self.needed if self.better == "lower" else value >= self.needed
+
+    def improves(self, value: float, on: float | None) -> bool:
+        """Whether a value is better than another."""
+        return on is None or (value < on if self.better == "lower" else value > on)
+
+    def __str__(self) -> str:
+        return f"{self.metric} {'<=' if self.better == 'lower' else '>='} {self.needed:g}"
+
 
 class About(BaseModel):
     """What `exercise.toml` says."""

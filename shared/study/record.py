@@ -16,8 +16,8 @@ from filelock import FileLock
 from shared import store
 from shared.files import home_folder, write_atomic
 from shared.settings import settings
-from shared.study.check import Verdict
 from shared.study.exercise import Exercise
+from shared.study.verdict import Verdict
 from shared.tracking import track
 
 BESIDE = ("chance", "baseline")  # what a check may measure beside the learner's value

@@ -8,10 +8,10 @@ from textwrap import indent, wrap
 
 import click
 
-from shared.study.check import Finding, Verdict
 from shared.study.exercise import Exercise, course
 from shared.study.progress import Progress
 from shared.study.record import Recorded
+from shared.study.verdict import Finding, Verdict
 from shared.study.workspace import Workspace
 from shared.tables import number, table
 
@@ -105,8 +105,7 @@ def measures_line(one: Exercise, verdict: Verdict) -> str:
         "reference": reference,
     }
     told = " | ".join(f"{name} {number(value)}" for name, value in found.items() if value is not None)
-    sign = "<=" if measure.better == "lower" else ">="
-    return f"{measure.metric}  {told}   needed {sign} {measure.needed:g}"
+    return f"{measure.metric}  {told}   needed {str(measure).removeprefix(measure.metric).strip()}"
 
 
 def foot(one: Exercise | None, progress: Progress, workspace: Workspace, keys: str = "") -> str:
