@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.study.case import Case
+from shared.study import Case
 
 Span = tuple[float, float]
 
@@ -26,7 +26,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(0.0, [(27.0, 29.0), (55.0, 57.0), (90.0, 92.0)], 60.0, 2.0),
         expected=56.0,
         tolerance=LAST_DIGITS,
-        mistakes={"first_silence": 28.0, "edge_of_silence": lambda cut: cut in (55.0, 57.0)},
+        mistakes={"first-silence": 28.0, "edge-of-silence": lambda cut: cut in (55.0, 57.0)},
     )
     yield Case(
         "the piece and its overlap fit into one request",
@@ -34,7 +34,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(0.0, [(39.0, 41.0), (59.0, 60.0)], 60.0, 2.0),
         expected=40.0,
         tolerance=LAST_DIGITS,
-        mistakes={"too_long": 59.5},
+        mistakes={"too-long": 59.5},
     )
     yield Case(
         "no silence but the one that was cut just before",
@@ -42,7 +42,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(40.0, [(40.0, 42.0)], 60.0, 2.0),
         expected=99.0,
         tolerance=LAST_DIGITS,
-        mistakes={"same_cut": 41.0, "too_long": 100.0},
+        mistakes={"same-cut": 41.0, "too-long": 100.0},
     )
     yield Case(
         "two cuts make three pieces, which overlap around the cuts",
@@ -51,9 +51,9 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         expected=[(0.0, 57.0), (55.0, 92.0), (90.0, 100.0)],
         tolerance=LAST_DIGITS,
         mistakes={
-            "no_overlap": [(0.0, 56.0), (56.0, 91.0), (91.0, 100.0)],
-            "one_sided": [(0.0, 56.0), (54.0, 91.0), (89.0, 100.0)],
-            "whole_overlap": [(0.0, 58.0), (54.0, 93.0), (89.0, 100.0)],
+            "no-overlap": [(0.0, 56.0), (56.0, 91.0), (91.0, 100.0)],
+            "one-sided": [(0.0, 56.0), (54.0, 91.0), (89.0, 100.0)],
+            "whole-overlap": [(0.0, 58.0), (54.0, 93.0), (89.0, 100.0)],
         },
     )
     yield Case(

@@ -10,7 +10,7 @@ import numpy as np
 
 from level1_api.samples import sample
 from level1_api.score import normalise
-from shared.study.case import Case
+from shared.study import Case
 
 VOCABULARY = ["the", "a", "cat", "sat", "on", "mat", "don't", "3"]  # few words: many alignments are near
 MARKS = [" ", ", ", ". ", "! ", " - ", "\n", '" ', "; "]
@@ -32,14 +32,14 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         call="normalise",
         args=('Good  morning,\n"harbour"!',),
         expected=["good", "morning", "harbour"],
-        mistakes={"keeps_punctuation": ["good", "morning,", '"harbour"!']},
+        mistakes={"keeps-punctuation": ["good", "morning,", '"harbour"!']},
     )
     yield Case(
         "an apostrophe inside a word is part of it, quotes are not",
         call="normalise",
         args=("'Don't' is 1 word - not 2.",),
         expected=["don't", "is", "1", "word", "not", "2"],
-        mistakes={"loses_apostrophes": ["don", "t", "is", "1", "word", "not", "2"]},
+        mistakes={"loses-apostrophes": ["don", "t", "is", "1", "word", "not", "2"]},
     )
     words = _drawn(rng, 12)
     yield Case(
@@ -52,14 +52,14 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         call="errors",
         args=(said, ["so", *said]),
         expected=1,
-        mistakes={"by_position": 7, "free_start": 0},
+        mistakes={"by-position": 7, "free-start": 0},
     )
     yield Case(
         "one word misheard: one error, not one lost and one invented",
         call="errors",
         args=(said, ["the", "cat", "sat", "on", "a", "mat"]),
         expected=1,
-        mistakes={"substitution_is_two": 2},
+        mistakes={"substitution-is-two": 2},
     )
 
     yield Case(
@@ -75,7 +75,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
             ["the cat sat on the mat in the sun", "yes"], ["the cat sat on the mat in the sun", "yes it is"]
         ),
         tolerance=LAST_DIGIT,
-        mistakes={"mean_of_rates": 1.0, "divides_by_heard": 2 / 12},
+        mistakes={"mean-of-rates": 1.0, "divides-by-heard": 2 / 12},
     )
     text = sample("harbour").text
     yield Case(
