@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
+from shutil import get_terminal_size
 from textwrap import shorten
 from typing import Any, Literal
 
@@ -26,10 +27,13 @@ from shared.levels import RUNGS, Level, levels
 from shared.processes import hub
 from shared.servers import running
 from shared.settings import settings
+from shared.study.standing import next_step, standing
+from shared.study.workspace import find
 from shared.tables import table
 
 State = Literal["waiting", "running", "done", "failed"]
-LINE_CHARS = 100  # of a result, where one stands
+RUNG_CHARS = 51  # of a rung, before what its tour found
+LINE_CHARS = 29  # of a result at least, so that a rung fits into 80
 MARK = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
 
 
@@ -145,14 +149,18 @@ def tour_table(found: list[Stop]) -> str:
 
 def where_you_stand() -> str:
     """The ladder as text, top rung first, and what to do next."""
-    here = stops()
+    here, workspace = stops(), find()
+    steps = standing(workspace)
+    done = {one.level.number: one.brief for one in steps}
+    width = max(get_terminal_size().columns - RUNG_CHARS, LINE_CHARS)
     lines = []
     for stop in reversed(here):
         told = stop.result.partition("\n")[0] or (
             "running" if stop.state == "running" else "tour not run yet"
         )
-        told = shorten(told, LINE_CHARS, placeholder=" …")
-        lines.append(f"  ├─ {stop.number} ─┤ {RUNGS[stop.number]:<32} {MARK[stop.state]} {told}")
+        told = shorten(told, width, placeholder=" …")
+        rung = f"  ├─ {stop.number} ─┤ {RUNGS[stop.number]:<30} {done.get(stop.number, ''):<7}"
+        lines.append(f"{rung} {MARK[stop.state]} {told}")
     pages = running(hub())
     if pages:
         following = f"open {pages.url}"
@@ -160,4 +168,6 @@ def where_you_stand() -> str:
         following = "ladder up --tour"
     else:
         following = "ladder up (six pages, each with its lesson)"
-    return "\n".join([*lines, "", f"Next: {following}"])
+    step = next_step(steps, workspace)
+    place = f"\n      {step.file}" if step.file else f" ({step.words})"
+    return "\n".join([*lines, "", f"Pages: {following}", f"Next: {step.command}{place}"])
