@@ -131,7 +131,9 @@ def build(folder: Path) -> Path:
 def environment(course: Path, home: Path, **more: str) -> dict[str, str]:
     """The environment of a child process that sees this course, and has this home."""
     path = os.pathsep.join([str(course), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | {"PYTHONPATH": path, "LADDER_HOME": str(home)} | more
+    own = {"PYTHONPATH": path, "LADDER_HOME": str(home)}
+    safe = {"PYTHONSAFEPATH": "1"}  # else `python -m` puts the clone, and its own metadata, before the course
+    return os.environ | own | safe | more
 
 
 def workspace(folder: Path, env: dict[str, str]) -> Path:
