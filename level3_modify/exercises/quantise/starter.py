@@ -1,0 +1,40 @@
+"""Weights as bytes, and back.
+
+A weight matrix (out, in) becomes whole numbers from -127 to 127, which fit into a byte. Each row has a scale,
+what one step is worth, so that levels · scale is near the weights. Two things must come back:
+
+    row_scales(torch.tensor([[1.27, -0.5], [-12.7, 5.0]]))              [[0.01], [0.1]]
+    quantise(torch.tensor([[1.27, -0.5]]), torch.tensor([[0.01]]))      [[127, -50]], int8
+
+Check with: ladder check quantise
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def row_scales(weight: Tensor) -> Tensor:
+    """What one step is worth in each row, never 0: (out, in) -> (out, 1)."""
+    # TODO: the weight of a row that is farthest from 0 becomes 127 or -127.
+    raise NotImplementedError
+
+
+def quantise(weight: Tensor, scales: Tensor) -> Tensor:
+    """The nearest whole number of steps, 127 at most either way: (out, in) float -> (out, in) int8."""
+    # TODO: a half goes to its even neighbour, and what is beyond 127 steps stays at 127.
+    raise NotImplementedError
+
+
+def restore(levels: Tensor, scales: Tensor) -> Tensor:
+    """What the levels are worth: (out, in) int8 -> (out, in) float."""
+    return levels * scales
+
+
+if __name__ == "__main__":
+    weight = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    scales = row_scales(weight)
+    levels = quantise(weight, scales)
+    print(weight, levels, restore(levels, scales), sep="\n")
+    print("largest error in steps:", ((restore(levels, scales) - weight).abs() / scales).max().item())
