@@ -10,7 +10,7 @@ import ast
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import date
@@ -25,7 +25,7 @@ from shared.study.child import imports
 from shared.study.exercise import About, Exercise, course
 from shared.study.needs import KINDS
 from shared.study.verdict import Verdict
-from shared.study.warm import Warm, available
+from shared.study.warm import Warm, available, heavy
 
 STARTER_LINES = 60
 TEMPLATE = Path(__file__).with_name("template")
@@ -36,7 +36,6 @@ TAUGHT = {
     "langchain_core": 2, "langchain_openai": 2, "langchain_chroma": 2, "torch": 3, "transformers": 3,
     "diffusers": 3, "safetensors": 3, "PIL": 3, "matplotlib": 4, "scipy": 6, "optuna": 6, "mlflow": 6,
 }  # fmt: skip
-HEAVY = ("torch", "transformers", "openai", "scipy.stats")  # what a warm worker imports, if one wants it
 
 Say = Callable[[str], None]
 
@@ -50,7 +49,7 @@ def check_course(exercises: Sequence[Exercise], seeds: int, say: Say) -> list[st
     problems = [f"{one.name}: {told}" for one in exercises for told in _on_paper(one)]
     problems += _names(exercises)
     sound = [one for one in exercises if not any(p.startswith(f"{one.name}:") for p in problems)]
-    warm = Warm(_heavy(sound)) if available() else nullcontext()
+    warm = Warm(heavy(sound)) if available() else nullcontext()
     with TemporaryDirectory() as folder, warm as start, ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(_in_action, one, seeds, Path(folder) / one.name, start) for one in sound]
         for one, job in zip(sound, jobs, strict=True):
@@ -167,13 +166,6 @@ def _vacuous(tree: ast.AST) -> Iterator[str]:
 
 
 # In action ----------------------------------------------------------------------------------------------
-
-
-def _heavy(exercises: Iterable[Exercise]) -> list[str]:
-    text = "".join(
-        (one.folder / file).read_text() for one in exercises for file in ("check.py", "solution.py")
-    )
-    return [name for name in HEAVY if name.partition(".")[0] in text]
 
 
 def _in_action(one: Exercise, seeds: int, folder: Path, start: Start | None) -> list[str]:

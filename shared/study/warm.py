@@ -24,14 +24,24 @@ from typing import IO
 import psutil
 
 from shared import leash
+from shared.settings import CLONE
 from shared.study.check import Start, environment
+from shared.study.exercise import Exercise
 
 BYTES = 4096  # of a message: a path, or a process id
+HEAVY = ("torch", "transformers", "openai", "scipy.stats")  # what is worth importing beforehand
 
 
 def available() -> bool:
     """Whether this system can fork and hand a pipe to another process."""
     return sys.platform == "linux"  # macOS forks too, but its frameworks break in the fork
+
+
+def heavy(exercises: Iterable[Exercise]) -> list[str]:
+    """What the files of these exercises import that takes its time."""
+    files = [one.folder / file for one in exercises for file in ("check.py", "solution.py")]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    return [name for name in HEAVY if name.partition(".")[0] in text]
 
 
 @dataclass
@@ -61,7 +71,7 @@ class Warm:
         command = [sys.executable, "-m", "shared.study.warm", str(os.getpid()), str(theirs.fileno())]
         self._worker = subprocess.Popen(
             [*command, *self._modules], env=environment(), stdin=subprocess.DEVNULL, start_new_session=True,
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno()], cwd=CLONE,
         )  # fmt: skip
         theirs.close()
         self._socket = ours
