@@ -1,4 +1,4 @@
-"""Cases of `cosine-search`. The oracle is scipy in float64; at the end level 2's own passages and questions."""
+"""Cases of `cosine-search`. The oracle is scipy in float64; at the end level 2's passages and questions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from level2_prompting.split import Chunk, split
 from shared.errors import LadderError
 from shared.study.case import Case, raised
 
-VECTORS = Path(__file__).with_name("vectors.npz")  # by make_vectors.py
+VECTORS = Path(__file__).with_name("vectors") / "vectors.npz"  # by make_vectors.py beside it
 K = 5
 
 
@@ -97,7 +97,9 @@ def _real() -> Case:
         passages = np.stack([vectors[chunk.text] for chunk in chunks])
         exact = retrieval_scores(lambda texts: np.stack([vectors[text] for text in texts])).hit_at_5
     except KeyError as error:
-        raise LadderError(f"{VECTORS.name} has no vector of {error}.", "Run make_vectors.py.") from None
+        raise LadderError(
+            f"{VECTORS.name} has no vector of {error}.", f"python {VECTORS.with_name('make_vectors.py')}"
+        ) from None
 
     def hits(work: ModuleType) -> float:
         found = [work.search(vectors[question.text], passages.copy(), K) for question in asked]

@@ -1,6 +1,6 @@
 """Encode the passages and the questions of level 2 once, so that a check need not load the encoder.
 
-    python level2_prompting/exercises/cosine-search/make_vectors.py
+    python level2_prompting/exercises/cosine-search/vectors/make_vectors.py
 
 Run it again after a change of the articles, the questions or the splitter: the check says so.
 """
