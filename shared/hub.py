@@ -1,4 +1,6 @@
-"""The hub: the ladder as a picture, the tour filling in, and a page for each level.
+"""The hub: the ladder as a picture, your progress and the tour filling in, and a page for each level.
+
+It only reads. What it shows is written in the terminal, by `ladder check` and `ladder tour`.
 
 streamlit run shared/hub.py
 """
@@ -11,20 +13,24 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from shared import store
+from shared import store, ui
+from shared.errors import LadderError
 from shared.levels import RUNGS, Level, levels
 from shared.processes import mlflow_ui
 from shared.servers import running
 from shared.settings import CLONE, settings
+from shared.study.standing import Place, Standing, next_step, standing
+from shared.study.workspace import Workspace, find
+from shared.tables import number
 from shared.tour import Stop, stops
-from shared.ui import TAB_ICON
 
 STATES = {
     "waiting": ("tour not run yet", "gray"),
-    "running": ("running", "orange"),
-    "done": ("✓ done", "green"),
-    "failed": ("✗ failed", "red"),
+    "running": ("tour running", "orange"),
+    "done": ("✓ tour done", "green"),
+    "failed": ("✗ tour failed", "red"),
 }
+COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red"}
 
 # Two rails and what hangs between them. Half-transparent, so that it reads on a light and on a dark page.
 PICTURE = """<style>
@@ -40,24 +46,41 @@ PICTURE = """<style>
     white-space: normal; overflow: visible;
 }
 [class*="st-key-live"] [data-testid="stPageLink"] p { font-size: 1.2rem; text-decoration: underline; }
+[class*="st-key-live"] [class*="st-key-study"] [data-testid="stPageLink"] p { font-size: 1rem; }
 </style>"""
 
 
 @st.fragment(run_every=2)
 def ladder() -> None:
-    """Six rungs, the top one first, each with the way to its page and to what its tour found."""
+    """The next step, and six rungs, the top one first, each with the way to its page and how far you are."""
     here, linked = stops(), ui_answers()
+    progress = _progress(find())
     st.html(PICTURE)
     with st.container(key="ladder"):
-        for level, stop in reversed(list(zip(levels(), here, strict=True))):
+        for level, stop, own in reversed(list(zip(levels(), here, progress, strict=True))):
             with st.container(key=f"rung{level.number}"):
-                _rung(level, stop, linked)
+                _rung(level, stop, own, linked)
     with st.container(horizontal=True, vertical_alignment="center"):
         _all_runs(here, linked)
         st.caption("In the terminal: `ladder tour` runs what has not run yet, `ladder runs` lists the runs.")
 
 
-def _rung(level: Level, stop: Stop, linked: bool) -> None:
+def _progress(workspace: Workspace | None) -> list[Standing]:
+    """Say what is next; returns how far one is on each level."""
+    try:
+        found = standing(workspace)
+    except LadderError as error:
+        ui.error_box(error)
+        return standing(None)
+    step = next_step(found, workspace)
+    with st.container(key="next", gap="xsmall"):
+        st.markdown(f"**Next:** `{step.command}` · {step.words}")
+        if step.file:
+            st.caption(ui.plain(str(step.file)))
+    return found
+
+
+def _rung(level: Level, stop: Stop, own: Standing, linked: bool) -> None:
     with st.container(key=f"live{level.number}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.page_link(
@@ -68,9 +91,39 @@ def _rung(level: Level, stop: Stop, linked: bool) -> None:
             if stop.began:
                 words = f"{words}, {time.time() - stop.began:.0f} s so far"
             st.badge(words, color=colour)  # type: ignore[arg-type]
+            if own.climbed:
+                st.badge("climbed", color="violet", icon=":material/flag:")
         st.markdown(f"{level.title}. *{level.question}*")
         if stop.result or stop.url:
             _found(stop, linked)
+        with st.container(key=f"study{level.number}"):
+            _study(own, linked)
+
+
+def _study(own: Standing, linked: bool) -> None:
+    """The level's lesson, its exercises with their state, and one's own run at its baseline."""
+    level = own.level
+    gate = ", and the gate" if own.gate_passed else ""
+    told = f"Exercises: {own.passed} of {len(own.exercises)} passed{gate}"
+    with st.expander(told, key=f"exercises{level.number}"):
+        label = f"The lesson, {level.minutes} minutes"
+        st.page_link(PAGES[level.number], label=label, icon=":material/menu_book:", width="content")
+        st.markdown("\n".join(map(line_of, [*own.exercises, *([own.gate] if own.gate else [])])))
+        if own.run:
+            said = f"Your run: {own.run.metric} {number(own.run.value)}"
+            shut = not (linked and own.run.url)
+            st.link_button(said, own.run.url or "", icon=":material/query_stats:", disabled=shut)
+        elif level.baseline:
+            st.markdown(f"To climb it also takes a run of your own: `{level.baseline.command}`")
+            st.caption(ui.plain(f"At least as good as this: {level.baseline.words}."))
+
+
+def line_of(place: Place) -> str:
+    """An exercise with its state, as an item of a list in Markdown."""
+    one = place.exercise
+    title = f"the gate: {one.about.title}" if one.gate else one.about.title
+    state = f":{COLOURS.get(place.entry.state, 'gray')}[{place.state}]"
+    return f"- `{one.name}` {ui.plain(title)} · {one.about.minutes} min · {state}"
 
 
 def _found(stop: Stop, linked: bool) -> None:
@@ -118,7 +171,7 @@ def home() -> None:
     ladder()
 
 
-st.set_page_config("Ladder", TAB_ICON, layout="wide")
+st.set_page_config("Ladder", ui.TAB_ICON, layout="wide")
 # No page has an icon: Streamlit would fetch it from the network for the browser's tab.
 PAGES = {
     level.number: st.Page(

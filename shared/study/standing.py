@@ -112,12 +112,13 @@ def standing(workspace: Workspace | None) -> list[Standing]:
 def next_step(found: Iterable[Standing], workspace: Workspace | None) -> Step:
     """The one thing to do next: on the lowest level that is not climbed."""
     if workspace is None:
-        return Step("ladder init", "makes your folder for the exercises")
+        return Step("ladder init", "makes your own folder with the exercises")
     for here in (one for one in found if not one.climbed):
         place = None if here.done else next((p for p in here.exercises if not p.passed), here.gate)
         if place:
             one = place.exercise
-            return Step(f"ladder check {one.name}", f"level {here.level.number}", workspace.file(one))
+            words = f"{'the gate' if one.gate else 'an exercise'} of level {here.level.number}"
+            return Step(f"ladder check {one.name}", words, workspace.file(one))
         if here.done and here.level.baseline:
             return Step(here.level.baseline.command, f"a run of your own, for level {here.level.number}")
     return Step("ladder report", "every level is climbed: a page to show it")

@@ -179,7 +179,7 @@ def test_the_real_tour_of_the_real_command(on_demand: str, home: Path) -> None:
     assert not hub.exception
     shown = "\n".join(element.value for element in hub.markdown)
     assert all(level.title in shown and level.question in shown for level in levels())
-    assert shown.count("✓ done") == 6
+    assert shown.count("✓ tour done") == 6
     results = "\n".join(text.value for text in hub.text)
     links = [element.proto.url for element in hub.get("link_button")]
     assert all(stop["result"] in results and stop["url"] in links for stop in stops)
