@@ -58,9 +58,9 @@ def init(folder: Path | None) -> None:
     count = sum(progress.passed(one) for one in course())
     told = f"{len(course())} exercises" if is_new else f"{count} of {len(course())} exercises passed"
     click.echo(f"Your workspace: {workspace.folder} ({told})")
-    with waiting("Bringing the reference runs into MLflow …"):
-        references(course())
     _next(workspace, is_new)
+    with waiting("Bringing the reference runs into MLflow; you can begin meanwhile …"):
+        references(course())
 
 
 def _next(workspace: Workspace, is_new: bool) -> None:
@@ -145,31 +145,19 @@ def _check_one(workspace: Workspace, one: Exercise, verbose: bool, as_json: bool
 
 
 def _check_all(as_json: bool) -> int:
-    from shared.study.attempt import attempt
+    from shared.study.attempt import attempt_all, begun
     from shared.study.show import list_table
-    from shared.study.workspace import digest
 
     workspace = _workspace()
-    progress = workspace.book.read()
-    begun = [
-        one
-        for one in course()
-        if progress.passed(one)
-        or (workspace.file(one).exists() and digest(workspace.file(one)) != digest(one.starter))
-    ]
-    if not begun:
+    chosen = begun(workspace)
+    if not chosen:
         say("No exercise has been begun yet. Start with: ladder check")
         return 0
-    current, verdicts = progress.current, []
-    for one in begun:
-        say(f"Checking {one.name} …")
-        verdicts.append(attempt(workspace, one).verdict)
-    with workspace.book.change() as progress:
-        progress.current = current
+    verdicts = attempt_all(workspace, chosen, say)
     if as_json:
         click.echo(json.dumps([verdict.as_dict() for verdict in verdicts], indent=2, ensure_ascii=False))
     else:
-        click.echo(list_table(begun, workspace.book.read()))
+        click.echo(list_table(chosen, workspace.book.read()))
     return 0 if all(verdict.state == "PASS" for verdict in verdicts) else 1
 
 
@@ -178,11 +166,17 @@ def _check_all(as_json: bool) -> int:
 def watch(one: Exercise | None) -> None:
     """Check an exercise on every save of its file, until you press q.
 
-    Keys: n next, h hint, s skip, l list, c check all, x reset, q quit.
+    NAME is by default the exercise that you are at. Keys: n next, h hint, s skip, l list, c check all,
+    v more, x reset, q quit.
     """
     from shared.study.watch import watch as start
 
-    start(_workspace(), one)
+    workspace = _workspace()
+    chosen = one or workspace.book.read().open()
+    if chosen is None:
+        say("Every exercise has passed, or its level's gate. Name the one to watch; see: ladder list")
+        return
+    start(workspace, chosen)
 
 
 @click.command(epilog=example("ladder hint", "ladder hint 2", "ladder hint subtitles 1"))

@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
@@ -117,7 +118,7 @@ class Child:
         if isinstance(error, SyntaxError) and error.filename == self.job.file:
             line = error.lineno
         if isinstance(error, NotImplementedError) and mine and frames[-1] is mine[-1]:
-            return {"state": "TODO", "line": line, "message": str(error)}
+            return {"state": "TODO", "line": line, "message": str(error) or _todo(self.job.file, line or 0)}
         lines = traceback.format_exception(error)
         said = traceback.format_exception_only(error)[-1].strip()
         return {"state": "ERROR", "line": line, "message": said, "traceback": "".join(lines)[-6000:]}
@@ -225,6 +226,14 @@ def _line(function: Any, file: str) -> int | None:
         methods: Iterable[Any] = vars(function).values() if isinstance(function, type) else ()
         code = next((m.__code__ for m in methods if hasattr(m, "__code__")), None)
     return code.co_firstlineno if code is not None and code.co_filename == file else None
+
+
+def _todo(file: str, line: int) -> str:
+    """What the comment right above a line asks for, where that begins with TODO."""
+    lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()[: line - 1]
+    above = list(takewhile(lambda text: text.startswith("#"), (text.strip() for text in reversed(lines))))
+    asked = " ".join(text.lstrip("# ") for text in reversed(above))
+    return asked.removeprefix("TODO").lstrip(": ") if asked.startswith("TODO") else ""
 
 
 def main(file: Path) -> None:

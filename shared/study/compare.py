@@ -108,8 +108,7 @@ def _lists(got: Any, expected: Any, tolerance: float) -> str | None:
     for index, (mine, theirs) in enumerate(zip(got, expected, strict=True)):
         told = difference(mine, theirs, tolerance)
         if told is not None:
-            told = told or f"{show(mine)}, where {show(theirs)} is expected"
-            return f"at [{index}]: {told}"
+            return _inside(f"[{index}]", told or f"{show(mine)}, where {show(theirs)} is expected")
     return None
 
 
@@ -121,9 +120,13 @@ def _mappings(got: Any, expected: Any, tolerance: float) -> str | None:
     for key, theirs in expected.items():
         told = difference(got[key], theirs, tolerance)
         if told is not None:
-            told = told or f"{show(got[key])}, where {show(theirs)} is expected"
-            return f"at [{show(key)}]: {told}"
+            return _inside(f"[{show(key)}]", told or f"{show(got[key])}, where {show(theirs)} is expected")
     return None
+
+
+def _inside(place: str, told: str) -> str:
+    """`at [3]: …`, and deeper `at [3]['wer']: …`."""
+    return f"at {place}{told.removeprefix('at ')}" if told.startswith("at [") else f"at {place}: {told}"
 
 
 # Arrays and tensors, without importing numpy or torch: who hands one over has done so. ------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import unified_diff
+from functools import lru_cache
 from textwrap import indent, wrap
 
 import click
@@ -43,7 +44,15 @@ def verdict_text(one: Exercise, verdict: Verdict, whole: bool = False) -> str:
 
 
 def _state(state: str) -> str:
-    return click.style(state, fg=COLOURS[state], bold=True)
+    return state if _no_colour() else click.style(state, fg=COLOURS[state], bold=True)
+
+
+@lru_cache
+def _no_colour() -> bool:
+    """Whether NO_COLOR is set: rich looks at it, click does not."""
+    from rich.console import Console
+
+    return Console().no_color
 
 
 def _finding(verdict: Verdict, found: Finding, whole: bool = False) -> str:
@@ -110,7 +119,7 @@ def measures_line(one: Exercise, verdict: Verdict) -> str:
 
 def foot(one: Exercise | None, progress: Progress, workspace: Workspace, keys: str = "") -> str:
     """The three lines at the end of every screen: progress, the file, what to do."""
-    path = course()
+    path = [other for other in course() if not other.gate]
     done = sum(progress.passed(other) for other in path)
     filled = round(BAR * done / max(len(path), 1))
     bar = "#" * filled + (">" if filled < BAR else "") + "-" * (BAR - filled - 1)
@@ -135,13 +144,12 @@ def list_table(exercises: Iterable[Exercise], progress: Progress) -> str:
     rows = []
     for one in exercises:
         entry = progress.of(one)
-        title = f"Gate: {one.about.title}" if one.gate else one.about.title
         state = entry.state or "–"
         if entry.passed and entry.state != "PASS":
             state += f" (passed {entry.passed[:10]})"
         rows.append(
             (
-                ">" if one == following else "", one.level.number, one.name, title, state,
+                ">" if one == following else "", one.level.number, one.name, one.about.title, state,
                 one.about.minutes, entry.hints or "", ", ".join(one.about.needs),
             )
         )  # fmt: skip

@@ -53,7 +53,7 @@ def test_what_is_right_is_right(got: object, expected: object, tolerance: float)
         ("a\nb\nc", "a\nb", 0.0, "3 lines, where 2 are expected"),
         ("a\r\nb", "a\nb", 0.0, "line ends"),
         ([1, 2], [1, 2, 3], 0.0, "2 items, where 3 are expected"),
-        ([1, [2, 4]], [1, [2, 3]], 0.0, "at [1]: at [1]: 4, where 3 is expected"),
+        ([1, [2, 4]], [1, [2, 3]], 0.0, "at [1][1]: 4, where 3 is expected"),
         ({"a": 1}, {"a": 1, "b": 2}, 0.0, "the key 'b' is missing"),
         ({"a": 1, "z": 2}, {"a": 1}, 0.0, "the key 'z' is not expected"),
         ({"a": 1}, {"a": 2}, 0.0, "at ['a']: 1, where 2 is expected"),
