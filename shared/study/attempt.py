@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.study.check import Start, check
-from shared.study.exercise import Exercise
+from shared.study.exercise import Exercise, course
 from shared.study.progress import Entry, now
 from shared.study.record import Recorded, record
 from shared.study.verdict import Verdict
@@ -42,6 +44,34 @@ def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> 
     if passed:
         workspace.reveal(one)
     return Attempt(verdict, first)
+
+
+def begun(workspace: Workspace) -> list[Exercise]:
+    """The exercises that have passed, and those whose file is no longer the starter."""
+    progress = workspace.book.read()
+    return [one for one in course() if progress.passed(one) or _changed(workspace.file(one), one)]
+
+
+def _changed(file: Path, one: Exercise) -> bool:
+    return file.exists() and digest(file) != digest(one.starter)
+
+
+def attempt_all(
+    workspace: Workspace,
+    exercises: Iterable[Exercise],
+    say: Callable[[str], None],
+    start: Start | None = None,
+) -> list[Verdict]:
+    """Check one exercise after the other. The one that was current stays so."""
+    current, verdicts = workspace.book.read().current, []
+    try:
+        for one in exercises:
+            say(f"Checking {one.name} …")
+            verdicts.append(attempt(workspace, one, start).verdict)
+    finally:
+        with workspace.book.change() as progress:
+            progress.current = current
+    return verdicts
 
 
 def keep(workspace: Workspace, one: Exercise, verdict: Verdict) -> Recorded | None:
