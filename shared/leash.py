@@ -33,15 +33,15 @@ def alive(process: psutil.Process) -> bool:
 
 def family(process: psutil.Process) -> list[psutil.Process]:
     """The descendants of a process, and on POSIX the rest of the process group that it leads."""
-    with suppress(psutil.NoSuchProcess):
+    found: dict[int, psutil.Process] = {}
+    with suppress(psutil.NoSuchProcess):  # it may be gone, and have left others behind
         found = {child.pid: child for child in process.children(recursive=True)}
-        if hasattr(os, "getpgid"):
-            for pid in psutil.pids():
-                with suppress(OSError, psutil.NoSuchProcess):
-                    if pid != process.pid and os.getpgid(pid) == process.pid:
-                        found.setdefault(pid, psutil.Process(pid))
-        return list(found.values())
-    return []
+    if hasattr(os, "getpgid"):
+        for pid in psutil.pids():
+            with suppress(OSError, psutil.NoSuchProcess):
+                if pid != process.pid and os.getpgid(pid) == process.pid:
+                    found.setdefault(pid, psutil.Process(pid))
+    return list(found.values())
 
 
 def end_trees(roots: Iterable[psutil.Process], grace_s: float = GRACE_S) -> None:

@@ -187,6 +187,7 @@ def hint(words: tuple[str, ...]) -> None:
     NAME is by default the exercise that you are at.
     """
     from shared.study.attempt import show_hint
+    from shared.study.show import prose
 
     numbers = [int(word) for word in words if word.isdigit()]
     names = [word for word in words if not word.isdigit()]
@@ -203,7 +204,7 @@ def hint(words: tuple[str, ...]) -> None:
     found = show_hint(workspace, one, numbers[0] if numbers else None)
     if found is None:
         raise BadUsage(f"{one.name} has {count} hints, and no hint {numbers[0]}.", f"Choose 1 to {count}.")
-    click.echo(f"Hint {found[0]} of {count} for {one.name}\n\n{found[1].strip()}")
+    click.echo(f"Hint {found[0]} of {count} for {one.name}\n\n{prose(found[1])}")
 
 
 @click.command(epilog=example("ladder solution", "ladder solution subtitles --yes"))

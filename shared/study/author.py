@@ -196,7 +196,7 @@ def _try(one: Exercise, source: Path, folder: Path, seed: int, start: Start | No
     """Check a file as if a learner had written it, under the learner's name for it."""
     file = folder / "exercises" / one.place
     write_atomic(file, source.read_bytes())
-    return check(one, file, seed=seed, start=start)
+    return check(one, file, seed=seed, brief=True, start=start)
 
 
 def _told(what: str, verdict: Verdict, wanted: str) -> str:

@@ -49,7 +49,13 @@ Start = Callable[[Path], Process]
 
 
 def check(
-    one: Exercise, file: Path, *, seed: int = 0, hidden: Iterable[Path] = (), start: Start | None = None
+    one: Exercise,
+    file: Path,
+    *,
+    seed: int = 0,
+    hidden: Iterable[Path] = (),
+    brief: bool = False,
+    start: Start | None = None,
 ) -> Verdict:
     """Try every case of an exercise on a file.
 
@@ -57,6 +63,7 @@ def check(
         file: the learner's.
         seed: of the cases that are drawn.
         hidden: folders beside the course's own whose solutions the learner's code may not open.
+        brief: end at the first case that does not pass.
         start: how the child is started; by default as a new process.
 
     Raises:
@@ -73,7 +80,7 @@ def check(
         )
     with tempfile.TemporaryDirectory(prefix="ladder-check-", ignore_cleanup_errors=True) as folder:
         job, events = Path(folder) / "job.json", Path(folder) / "events.jsonl"
-        job.write_text(json.dumps(asdict(_job(one, file, seed, hidden))), encoding="utf-8")
+        job.write_text(json.dumps(asdict(_job(one, file, seed, hidden, brief))), encoding="utf-8")
         process = (start or new_process)(job)
         tail = _Tail(process.stdout)
         end = _wait(process, events, one.about.seconds)
@@ -85,12 +92,12 @@ def check(
     return from_events(one, file, told, end, seconds=seconds, printed=tail.text(), restored=restored)
 
 
-def _job(one: Exercise, file: Path, seed: int, hidden: Iterable[Path]) -> Job:
+def _job(one: Exercise, file: Path, seed: int, hidden: Iterable[Path], brief: bool) -> Job:
     places = {other.folder.parent for other in course()} | {one.folder.parent, *hidden}
     about = one.about
     return Job(
         one.name, str(one.folder), str(file), seed, about.seconds, list(about.without),
-        sorted(map(str, places)),
+        sorted(map(str, places)), brief,
     )  # fmt: skip
 
 

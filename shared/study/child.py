@@ -32,7 +32,13 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """What to check. `hidden` are folders whose solutions the learner's code may not open."""
+    """What to check.
+
+    Attributes:
+        without: packages that the learner is to do without.
+        hidden: folders whose solutions the learner's code may not open.
+        brief: end at the first case that does not pass.
+    """
 
     name: str
     folder: str
@@ -41,6 +47,7 @@ class Job:
     seconds: float
     without: list[str]
     hidden: list[str]
+    brief: bool = False
 
 
 class Refused(RuntimeError):
@@ -88,6 +95,8 @@ class Child:
             found = self._try(work, case)
             seconds = round(time.perf_counter() - began, 3)
             self.tell("case", title=case.title, seconds=seconds, **found)
+            if self.job.brief and found["state"] != "PASS":
+                return
 
     def _try(self, work: ModuleType, case: Case) -> Event:
         told: Event = {"given": case.given or _call(case)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import unified_diff
 from functools import lru_cache
-from textwrap import indent, wrap
+from textwrap import fill, indent, wrap
 
 import click
 
@@ -35,7 +35,7 @@ def verdict_text(one: Exercise, verdict: Verdict, whole: bool = False) -> str:
         parts.append(_finding(verdict, verdict.first))
     if verdict.state != "PASS" and count:
         parts.append(f"  passed {count} in {verdict.seconds:.1f} s")
-    if verdict.printed and (whole or verdict.state != "PASS"):
+    if verdict.printed:
         lines = verdict.printed.splitlines()[0 if whole else -PRINTED_LINES :]
         parts.append("  your code printed\n" + indent("\n".join(lines), "    "))
     if verdict.restored:
@@ -96,9 +96,14 @@ def after_pass(one: Exercise, verdict: Verdict, recorded: Recorded | None, works
     if recorded and recorded.url:
         lines.append(_row("run", recorded.url))
         lines.append(_row("compare", recorded.compare or ""))
-    lines += ["", "  why it works", indent(one.about.after.strip(), "    "), ""]
+    lines += ["", "  why it works", indent(prose(one.about.after), "    "), ""]
     lines.append(_row("solution", f"{workspace.solution(one)}   (ladder solution {one.name})"))
     return "\n".join(lines)
+
+
+def prose(text: str) -> str:
+    """A text of `exercise.toml` for the screen: its lines as they are, the long ones wrapped."""
+    return "\n".join(fill(line, WIDTH - 4) for line in text.strip().splitlines())
 
 
 def measures_line(one: Exercise, verdict: Verdict) -> str:
