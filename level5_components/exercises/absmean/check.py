@@ -8,7 +8,6 @@ from types import ModuleType
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
@@ -135,6 +134,8 @@ def rounded_at_the_end(seed: int) -> float:
 
 def digits(seed: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """scikit-learn's digits, (N, 64) from 0 to 1 and (N,): those to train on, and the rest."""
+    from sklearn.datasets import load_digits  # seconds, which only the last case has to spend
+
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(labels))
     x, y = torch.from_numpy(pixels[order] / 16).float(), torch.from_numpy(labels[order])
