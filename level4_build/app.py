@@ -196,11 +196,12 @@ def show_found(found: Found, network: Trained) -> None:
     """The picture, the mask, the truth where it is known, and each class."""
     if found.note:
         st.caption(found.note)
-    if score := found.score():
-        ui.metric_row({"Macro IoU": f"{score.macro_iou():.2f}"}, HELP)
+    iou = scored(found)
+    if iou:
+        ui.metric_row({"Macro IoU": f"{view.macro(iou):.2f}"}, HELP)
     st.html(view.legend())
     show_pictures(view.pictures(found.image, found.mask, found.truth))
-    st.dataframe(view.found_rows(found), hide_index=True, width="content")
+    st.dataframe(view.found_rows(found, iou), hide_index=True, width="content")
     key = f"{found.name} {hash(found.image.tobytes())} {network.run_id}"
     urls: dict[str, str | None] = st.session_state.setdefault("urls", {})
     if key not in urls and st.button("Record this in MLflow", icon=":material/save:"):
@@ -210,6 +211,21 @@ def show_found(found: Found, network: Trained) -> None:
             urls[key] = record_prediction(found, network, source="page").url
     if key in urls:
         ui.run_link(urls[key])
+
+
+def scored(found: Found) -> dict[str, float | None]:
+    """The IoU of each class by the course's code, or by the reader's own; empty without a truth."""
+    score = found.score()
+    if score is None:
+        return {}
+    own = ui.reference_or_mine("iou")
+    if own:
+        with ui.trying("iou", own.__file__):
+            iou = view.iou_by(own, found)
+            st.caption(f"Scored by your own {ui.plain(str(own.__file__))}")
+            return iou
+    st.caption("Scored by `level4_build/score.py`")
+    return score.iou()
 
 
 def show_pictures(shown: dict[str, np.ndarray]) -> None:

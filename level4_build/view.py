@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 import altair as alt
 import numpy as np
+import torch
 
 from level4_build.predict import Found, coloured
 from level4_build.scenes import CLASSES, PALETTE
@@ -76,9 +79,20 @@ def class_rows(iou: dict[str, float | None]) -> list[dict[str, str]]:
     return [{"class": name, "IoU": number(value)} for name, value in iou.items()]
 
 
-def found_rows(found: Found) -> list[dict[str, str]]:
+def found_rows(found: Found, iou: Mapping[str, float | None]) -> list[dict[str, str]]:
     """Each class with its share of the picture and, where the truth is known, its score."""
-    score = found.score()
-    iou = score.iou() if score else {}
     rows = [{"class": name, "share": f"{share:.1%}"} for name, share in found.shares().items()]
-    return [row | {"IoU": number(iou[row["class"]])} for row in rows] if score else rows
+    return [row | {"IoU": number(iou[row["class"]])} for row in rows] if iou else rows
+
+
+def macro(iou: Mapping[str, float | None]) -> float:
+    """The mean over the classes that are there; nan if none is."""
+    there = [value for value in iou.values() if value is not None]
+    return sum(there) / len(there) if there else math.nan
+
+
+def iou_by(own: ModuleType, found: Found) -> dict[str, float | None]:
+    """The score of each class by the reader's own `iou`, from the exercise of this name."""
+    predictions, masks = torch.tensor(found.mask)[None].long(), torch.tensor(found.truth)[None].long()
+    iou = own.iou(predictions, masks, CLASSES)
+    return {name: None if iou[name] is None else float(iou[name]) for name in CLASSES}

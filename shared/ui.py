@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from html import escape
+from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import streamlit as st
@@ -13,6 +16,7 @@ from shared import store
 from shared.errors import LadderError
 from shared.levels import Level
 from shared.settings import CLONE
+from shared.study import mine
 
 # Drawn here, because Streamlit fetches the icons of browser tabs from a host on the network.
 TAB_ICON = (
@@ -74,6 +78,41 @@ def run_link(url: str | None, kind: Literal["run", "trace"] = "run") -> None:
             st.caption("The MLflow UI is not running: `ladder ui` starts it.")
     else:
         st.caption(f"This {kind} could not be recorded; the reason is in the terminal.")
+
+
+def reference_or_mine(name: str) -> ModuleType | None:
+    """The switch between the course's code and the learner's own for an exercise.
+
+    Returns the learner's file as a module if "mine" is chosen, else None: the page uses the course's code.
+    "mine" is there once the file has passed and while it stays as it was; else a line says what is missing.
+    """
+    found = mine.usable(name)
+    if isinstance(found, str):
+        st.caption(f"{plain(found)} In the terminal: `ladder check {name}`")
+        return None
+    names = {"reference": "reference", "mine": f"mine ({found.file.name})"}
+    chosen = st.segmented_control(
+        "Code", list(names), format_func=names.__getitem__, default="reference", required=True,
+        key=f"code-{name}",
+    )  # fmt: skip
+    if chosen == "mine":
+        with trying(name, found.file):
+            return mine.load(name)
+    return None
+
+
+@contextmanager
+def trying(name: str, file: Path | str | None) -> Iterator[None]:
+    """What the learner's code raises in this block becomes an error box, and the page goes on without it.
+
+    Args:
+        name: the exercise's.
+        file: the learner's.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        error_box(mine.told(error, name, Path(file or name)))
 
 
 def plain(text: str) -> str:
