@@ -38,19 +38,18 @@ def to_srt(segments: Sequence[TranscriptionSegment]) -> str:
 
 def subtitle_folder(folder: Path, out: Path, client: OpenAI) -> None:
     """Transcribe every file of `folder`, and write subtitles and report into the folder `out`."""
-    report = []
+    report: list[dict[str, object]] = []
     for file in sorted(folder.iterdir()):
-        entry = {"file": file.name, "seconds": None, "words": 0, "error": ""}
-        report.append(entry)  # before the request: whatever becomes of the file, it is in the report
         try:
             answer = client.audio.transcriptions.create(
                 file=file, model=MODEL, response_format="verbose_json"
             )
-        except OpenAIError as error:
-            entry["error"] = str(error)
+        except OpenAIError as error:  # this file's failure is no reason to stop, but one to tell
+            report.append({"file": file.name, "seconds": None, "words": 0, "error": str(error)})
             continue
         (out / f"{file.name}.srt").write_text(to_srt(answer.segments or []), encoding="utf-8")
-        entry |= {"seconds": answer.duration, "words": len(answer.text.split())}
+        words = len(answer.text.split())
+        report.append({"file": file.name, "seconds": answer.duration, "words": words, "error": ""})
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

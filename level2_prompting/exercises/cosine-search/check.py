@@ -16,7 +16,7 @@ from level2_prompting.evaluate import relevant, retrieval_scores
 from level2_prompting.questions import Question, questions
 from level2_prompting.split import Chunk, split
 from shared.errors import LadderError
-from shared.study.case import Case, raised
+from shared.study import Case, raised
 
 VECTORS = Path(__file__).with_name("vectors") / "vectors.npz"  # by make_vectors.py beside it
 K = 5
@@ -30,7 +30,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(question, passages),
         expected=_cosines(question, passages),
         tolerance=1e-12,  # float64: the last digits
-        mistakes={"dot_product": passages @ question},
+        mistakes={"dot-product": passages @ question},
     )
     with_zero = np.array([[-1.0, 1.0], [0.0, 0.0], [3.0, 4.0]])
     yield Case(
@@ -39,7 +39,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(question, with_zero),
         expected=_cosines(question, with_zero),
         tolerance=1e-12,
-        mistakes={"zero_vector": lambda got: bool(np.isnan(got).any())},
+        mistakes={"zero-vector": lambda got: bool(np.isnan(got).any())},
     )
     yield _best("the two best of five", np.array([0.1, 0.7, -0.4, 0.9, 0.3]), 2)
     # many, since numpy sorts a small part while it parts it
@@ -51,7 +51,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         given=f"best({scores.round(2).tolist()}, k=9)",
         expected=np.argsort(-scores),
         run=lambda work: raised(lambda: work.best(scores.copy(), 9)),
-        mistakes={"k_too_large": "ValueError"},
+        mistakes={"k-too-large": "ValueError"},
     )
 
     drawn = rng.standard_normal((1000, 384)) * rng.uniform(0.1, 10, (1000, 1))
