@@ -58,7 +58,7 @@ def end(processes: list[psutil.Process], grace_s: float = GRACE_S) -> None:
     for process in stubborn:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=grace_s)
+    psutil.wait_procs(stubborn, timeout=max(grace_s, 1.0))
 
 
 def _watch(parent: psutil.Process) -> None:
