@@ -26,7 +26,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(torch.tensor([[1.27, -0.5], [-12.7, 5.0]]),),
         expected=torch.tensor([[0.01], [0.1]]),
         tolerance=FLOAT32,
-        mistakes={"one_scale": lambda got: got.unique().numel() == 1},
+        mistakes={"one-scale": lambda got: got.unique().numel() == 1},
     )
     yield Case(
         "a scale that one can divide by, for a row of zeros too",
@@ -34,7 +34,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(torch.tensor([[0.0, 0.0], [0.5, -1.27]]),),
         expected="a scale above 0 for the first row, 0.01 for the second",
         holds=lambda got: bool(got[0, 0] > 0) and abs(got[1, 0].item() - 0.01) <= FLOAT32,
-        mistakes={"zero_row": lambda got: got[0, 0].item() == 0},
+        mistakes={"zero-row": lambda got: got[0, 0].item() == 0},
     )
     yield Case(
         "the nearest whole number",

@@ -36,7 +36,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         ),
         expected={"background": 2 / 4, "circle": 4 / 6},
         tolerance=FLOAT32,
-        mistakes={"mean_of_pictures": {"background": (1 + 1 / 3) / 2, "circle": (1 + 1 / 3) / 2}},
+        mistakes={"mean-of-pictures": {"background": (1 + 1 / 3) / 2, "circle": (1 + 1 / 3) / 2}},
     )
     yield Case(
         "pixels that do not count",
@@ -44,7 +44,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(torch.tensor([[[0, 1], [1, 0]]]), torch.tensor([[[0, 1], [IGNORE, IGNORE]]]), TWO),
         expected={"background": 1.0, "circle": 1.0},
         tolerance=FLOAT32,
-        mistakes={"counts_ignored": {"background": 1 / 2, "circle": 1 / 2}},
+        mistakes={"counts-ignored": {"background": 1 / 2, "circle": 1 / 2}},
     )
     yield Case(
         "a class that is nowhere",
@@ -52,7 +52,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(torch.tensor([[[0, 1], [1, 1]]]), torch.tensor([[[0, 1], [0, 1]]]), THREE),
         expected={"background": 1 / 2, "circle": 2 / 3, "ring": None},
         tolerance=FLOAT32,
-        mistakes={"absent_scored": lambda got: got["ring"] is not None},
+        mistakes={"absent-scored": lambda got: got["ring"] is not None},
     )
     yield Case(
         "a class that is seen and is not there",
@@ -60,7 +60,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(torch.tensor([[[0, 1], [2, 1]]]), torch.tensor([[[0, 1], [0, 1]]]), THREE),
         expected={"background": 1 / 2, "circle": 1.0, "ring": 0.0},
         tolerance=FLOAT32,
-        mistakes={"truth_only": lambda got: got["ring"] is None},
+        mistakes={"truth-only": lambda got: got["ring"] is None},
     )
     predictions, masks = random_set(rng)
     yield Case(

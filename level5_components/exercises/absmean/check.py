@@ -26,28 +26,28 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(SMALL,),
         expected=torch.tensor(0.5),
         tolerance=FLOAT32,
-        mistakes={"scale_per_row": lambda got: got.numel() == len(SMALL)},
+        mistakes={"scale-per-row": lambda got: got.numel() == len(SMALL)},
     )
     yield Case(
         "three levels",
         call="ternary",
         args=(torch.tensor([[0.1, -0.4, 0.6], [-0.2, 0.3, -0.7]]), torch.tensor(0.5)),
         expected=torch.tensor([[0.0, -1.0, 1.0], [0.0, 1.0, -1.0]]),
-        mistakes={"sign_alone": torch.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])},
+        mistakes={"sign-alone": torch.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])},
     )
     yield Case(
         "weights far out stay at one step",
         call="ternary",
         args=(torch.tensor([[1.6, -0.8, 0.1]]), torch.tensor(0.5)),
         expected=torch.tensor([[1.0, -1.0, 0.0]]),
-        mistakes={"no_clip": torch.tensor([[3.0, -2.0, 0.0]])},
+        mistakes={"no-clip": torch.tensor([[3.0, -2.0, 0.0]])},
     )
     yield Case(
         "a matrix of zeros",
         call="ternary",
         args=(torch.zeros(2, 3), torch.tensor(0.0)),
         expected=torch.zeros(2, 3),
-        mistakes={"no_epsilon": lambda got: bool(got.isnan().any())},
+        mistakes={"no-epsilon": lambda got: bool(got.isnan().any())},
     )
     upstream = torch.from_numpy(rng.normal(size=SMALL.shape)).float()
     yield Case(
@@ -57,7 +57,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         given="the gradient of (fake_ternary(weight) * upstream).sum() with respect to weight",
         expected=upstream,
         tolerance=FLOAT32,
-        mistakes={"no_gradient": lambda got: got.norm() < upstream.norm() / 2},
+        mistakes={"no-gradient": lambda got: got.norm() < upstream.norm() / 2},
     )
     weight = clear_of_edges(rng)
     levels, gamma = reference.ternary(weight.tolist())
