@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 from scipy.stats import norm, t, ttest_rel
 
-from shared.study.case import Case
+from shared.study import Case
 
 Arm = dict[int, float]
 Ends = tuple[float, float, float]
@@ -56,11 +56,11 @@ def _case(title: str, baseline: Arm, arm: Arm, level: float = 0.95) -> Case:
         expected=(float(mean), float(low), float(high)),
         tolerance=LAST_DIGITS,
         mistakes={
-            "by_position": _by_position(list(baseline.values()), list(arm.values()), quantile),
+            "by-position": _by_position(list(baseline.values()), list(arm.values()), quantile),
             "unpaired": _ends(mean, quantile * ((a.var(ddof=1) + b.var(ddof=1)) / n) ** 0.5),
             "population": _ends(mean, quantile * (a - b).std() / n**0.5),
             "normal": _ends(mean, norm.ppf(share) * error),
-            "one_tail": _ends(mean, t.ppf(level, n - 1) * error),
+            "one-tail": _ends(mean, t.ppf(level, n - 1) * error),
         },
     )
 
