@@ -10,9 +10,11 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 END = "\x04"  # what Ctrl-D types; it also stands for a terminal that is gone
+ESCAPE = "\x1b"  # also stands for every arrow and function key: the letters that they send mean nothing
 
 if sys.platform == "win32":
     import msvcrt
@@ -38,7 +40,7 @@ if sys.platform == "win32":
             key = msvcrt.getwch()
             if key in ("\x00", "\xe0"):  # an arrow or function key: two characters
                 msvcrt.getwch()
-                return ""
+                return ESCAPE
             if key == "\x03":
                 raise KeyboardInterrupt
             return key
@@ -68,7 +70,8 @@ else:
             return self
 
         def __exit__(self, *_: object) -> None:
-            termios.tcsetattr(self._input, termios.TCSADRAIN, self._before)
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(self._input, termios.TCSADRAIN, self._before)
             signal.signal(signal.SIGTERM, self._ended)
 
         def read(self, seconds: float) -> str:
@@ -88,10 +91,10 @@ else:
                 data = os.read(self._input, BYTES)
             except OSError:
                 data = b""
+            if not data:
+                return END
             text = data.decode(errors="ignore")
-            if text.startswith("\x1b"):  # an arrow or function key: its letters mean something else
-                return ""
-            return text or END
+            return ESCAPE if text.startswith(ESCAPE) else text
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
