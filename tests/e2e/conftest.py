@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,7 +55,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Links]:
     killer.cancel()
     try:
         assert len(found) == 3, "".join(lines)
-        yield Links(found["Demo pages"], found["AI service"], found["MLflow UI"])
+        home = Path(own["LADDER_HOME"])
+        yield Links(found["Demo pages"], found["AI service"], found["MLflow UI"], home)
         assert process.poll() is None, "it lives until the last test"
     finally:
         process.send_signal(signal.SIGINT)

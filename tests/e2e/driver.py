@@ -22,11 +22,12 @@ ARGS = (
 
 @dataclass(frozen=True)
 class Links:
-    """What `ladder up` printed."""
+    """What `ladder up` printed, and the home that it runs in."""
 
     pages: str
     service: str
     mlflow: str
+    home: Path
 
 
 def launch(playwright: Playwright, *more: str) -> Browser:
