@@ -29,13 +29,13 @@ MODEL = "pocketsphinx"
 
 def to_srt(segments: Sequence[TranscriptionSegment]) -> str:
     """A subtitle for each segment, whose `start` and `end` are seconds."""
-    # TODO
+    # TODO: whole milliseconds, and the text without the space around it.
     raise NotImplementedError
 
 
 def subtitle_folder(folder: Path, out: Path, client: OpenAI) -> None:
     """Transcribe every file of `folder`, and write subtitles and report into the folder `out`."""
-    # TODO
+    # TODO: the files in turn, subtitles and entry of each, what is refused too; the report at the end.
     raise NotImplementedError
 
 
