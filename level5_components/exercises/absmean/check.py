@@ -15,7 +15,7 @@ from level5_components import quantise, reference
 from shared.study.case import Case
 
 FLOAT32 = 1e-6  # values of size 1, which float32 knows to 1e-7
-SMALL = torch.tensor([[0.1, -0.4, 1.6], [-0.2, 0.3, -0.4]])  # γ = 0.5
+SMALL = torch.tensor([[0.125, -0.375, 1.625], [-0.125, 0.375, -0.375]])  # γ = 0.5
 TRAINED_ON, HIDDEN, STEPS, BATCH, RATE = 1200, 32, 300, 128, 0.01
 
 
@@ -31,14 +31,14 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         "three levels",
         call="ternary",
-        args=(torch.tensor([[0.1, -0.4, 0.6], [-0.2, 0.3, -0.7]]), torch.tensor(0.5)),
+        args=(torch.tensor([[0.125, -0.375, 0.625], [-0.125, 0.375, -0.625]]), torch.tensor(0.5)),
         expected=torch.tensor([[0.0, -1.0, 1.0], [0.0, 1.0, -1.0]]),
         mistakes={"sign-alone": torch.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])},
     )
     yield Case(
         "weights far out stay at one step",
         call="ternary",
-        args=(torch.tensor([[1.6, -0.8, 0.1]]), torch.tensor(0.5)),
+        args=(torch.tensor([[1.625, -0.875, 0.125]]), torch.tensor(0.5)),
         expected=torch.tensor([[1.0, -1.0, 0.0]]),
         mistakes={"no-clip": torch.tensor([[3.0, -2.0, 0.0]])},
     )

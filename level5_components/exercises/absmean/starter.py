@@ -18,13 +18,13 @@ EPS = 1e-8
 
 def absmean(weight: Tensor) -> Tensor:
     """γ, the one scale of a matrix: (out, in) -> a scalar."""
-    # TODO: the third equation.
+    # TODO: the third equation at the top of this file.
     raise NotImplementedError
 
 
 def ternary(weight: Tensor, gamma: Tensor) -> Tensor:
     """W~, the levels -1, 0 and 1: (out, in) -> (out, in)."""
-    # TODO: the first equation.
+    # TODO: the first equation at the top of this file.
     raise NotImplementedError
 
 

@@ -3,8 +3,8 @@
 A weight matrix (out, in) becomes whole numbers from -127 to 127, which fit into a byte. Each row has a scale,
 what one step is worth, so that levels · scale is near the weights. Two things must come back:
 
-    row_scales(torch.tensor([[1.27, -0.5], [-12.7, 5.0]]))              [[0.01], [0.1]]
-    quantise(torch.tensor([[1.27, -0.5]]), torch.tensor([[0.01]]))      [[127, -50]], int8
+    row_scales(torch.tensor([[127.0, -50.0], [-63.5, 20.0]]))           [[1.0], [0.5]]
+    quantise(torch.tensor([[-63.5, 20.1]]), torch.tensor([[0.5]]))      [[-127, 40]], int8
 
 Check with: ladder check quantise
 """
