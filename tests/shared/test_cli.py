@@ -19,7 +19,7 @@ from level1_api.samples import sample
 from shared.cli import Ladder, cli
 from shared.errors import BadUsage, LadderError
 from shared.levels import RUNGS
-from shared.settings import CLONE
+from shared.study.docs import mistakes
 
 LADDER = [sys.executable, "-m", "shared.cli"]
 
@@ -58,37 +58,13 @@ def test_every_help_says_what_it_does_and_ends_with_an_example(path: tuple[str, 
     assert all(line.startswith("ladder ") for line in typed)
 
 
-def check(line: str) -> None:
-    """A line that somebody would type names a command, options and samples that exist."""
-    words = re.split(r"  | [#|]", line)[0].split()[1:]  # what follows explains it
-    command: click.Command = cli
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.get_command(click.Context(command), words.pop(0))
-        assert found, line
-        command = found
-    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
-    assert {word for word in words if word.startswith("-")} <= known | {"--help"}, line
-    for word in words:
-        if word.startswith("sample:"):
-            sample(word.removeprefix("sample:"))
-
-
 @pytest.mark.parametrize("path", list(every_command(cli)), ids=" ".join)
 def test_every_example_can_be_typed(path: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(cli, [*path, "--help"]).output
     for line in shown.rsplit("Example:", 1)[1].strip().splitlines():
-        check(line)
-
-
-@pytest.mark.parametrize("file", ["README.md", "level1_api/README.md"])
-def test_every_command_of_the_readme_can_be_typed(file: str) -> None:
-    text = (CLONE / file).read_text(encoding="utf-8")
-    lines = re.findall(r"^(?:\$ )?(ladder .+)$|`(ladder [^`]+)`", text, flags=re.MULTILINE)
-    assert len(lines) > 3
-    for line in lines:
-        check(line[0] or line[1])
-    for name in re.findall(r"sample:([\w-]+)", text):
-        sample(name)
+        assert mistakes(line) == []
+        for name in re.findall(r"sample:([\w-]+)", line):
+            sample(name)  # raises where there is none
 
 
 HEAVY = ("mlflow", "torch", "streamlit", "openai", "faster_whisper", "fastapi", "numpy", "pydantic", "rich")
