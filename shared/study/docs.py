@@ -18,6 +18,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import dropwhile, groupby
 from pathlib import Path
 
@@ -180,8 +181,7 @@ def _simple_commands(text: str) -> Iterator[list[str]]:
 
 def _parse(words: list[str], whole: bool) -> str:
     """What the command line `ladder WORDS…` would complain about; nothing is invoked."""
-    from shared.cli import cli
-
+    cli: click.Group = import_module("shared.cli").cli  # by name: the command stands above the study path
     if {"…", "--help"} & {*words}:
         words, whole = [word for word in words if word not in ("…", "--help")], False
     command: click.Command = cli
