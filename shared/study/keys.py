@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import FrameType
 
 END = "\x04"  # what Ctrl-D types; it also stands for a terminal that is gone
-ESCAPE = "\x1b"  # also stands for every arrow and function key: the letters that they send mean nothing
+ESCAPE = "\x1b"  # for arrow and function keys too, whose letters mean nothing, and for the return from Ctrl-Z
 
 if sys.platform == "win32":
     import msvcrt
@@ -65,14 +65,16 @@ else:
             self._typed = ""
             self._input = sys.stdin.fileno()
             self._before = termios.tcgetattr(self._input)
-            self._ended = signal.signal(signal.SIGTERM, _leave)
+            ours = {signal.SIGTERM: _leave, signal.SIGCONT: self._resume}
+            self._handlers = {number: signal.signal(number, ours[number]) for number in ours}
             tty.setcbreak(self._input)
             return self
 
         def __exit__(self, *_: object) -> None:
             with suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(self._input, termios.TCSADRAIN, self._before)
-            signal.signal(signal.SIGTERM, self._ended)
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
 
         def read(self, seconds: float) -> str:
             """The next key, waited for at most so long; empty if there was none."""
@@ -85,6 +87,11 @@ else:
             """Forget the keys that wait."""
             self._typed = ""
             termios.tcflush(self._input, termios.TCIFLUSH)
+
+        def _resume(self, number: int, frame: FrameType | None) -> None:
+            """Back from Ctrl-Z: the shell has set the terminal for itself, and written on the screen."""
+            tty.setcbreak(self._input)
+            self._typed = ESCAPE
 
         def _take(self) -> str:
             try:

@@ -19,7 +19,7 @@ from shared.study import show
 from shared.study.attempt import attempt, attempt_all, begun, keep, show_hint
 from shared.study.check import Process, Start, new_process
 from shared.study.exercise import Exercise, course, exercise
-from shared.study.keys import END, Keys
+from shared.study.keys import END, ESCAPE, Keys
 from shared.study.verdict import Verdict
 from shared.study.warm import Warm, available, heavy
 from shared.study.workspace import Workspace
@@ -98,7 +98,7 @@ class Watch:
         self.answer: Callable[[str], None] | None = None  # who gets the next key, where something was asked
         self.actions: dict[str, Callable[[], None]] = {
             "n": self.go_on, "h": self.next_hint, "s": self.skip, "l": self.show_list, "c": self.check_all,
-            "v": self.more, "x": self.ask_reset, "q": self.quit, END: self.quit,
+            "v": self.more, "x": self.ask_reset, "q": self.quit, END: self.quit, ESCAPE: self.refresh,
         }  # fmt: skip
 
     def run(self, one: Exercise) -> None:

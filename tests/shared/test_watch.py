@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from toy_course import file_text
 
 from shared.study.watch import POLL_S
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal")
+termios = pytest.importorskip("termios", reason="pexpect needs a pseudo-terminal")
 
 LADDER = str(Path(sys.executable).with_name("ladder"))
 CLEAR = "\x1b[2J\x1b[1;1H"
@@ -100,9 +101,15 @@ def env(course: Path, tmp_path: Path) -> dict[str, str]:
     return toy_course.environment(course, tmp_path / "home", TERM="xterm-256color")
 
 
+@pytest.fixture(scope="module")
+def untouched(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("untouched")
+    return toy_course.workspace(folder / "work", toy_course.environment(course, folder / "home"))
+
+
 @pytest.fixture
-def workspace(env: dict[str, str], tmp_path: Path) -> Path:
-    return toy_course.workspace(tmp_path / "my work", env)
+def workspace(untouched: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(untouched, tmp_path / "my work")
 
 
 @pytest.fixture
@@ -347,6 +354,22 @@ def test_ctrl_c_ends_a_check_that_never_ends(workspace: Path, env: dict[str, str
     terminal.left()
     assert "code 130\r\n" in terminal.all and "Traceback" not in terminal.all
     assert not psutil.wait_procs(ours, timeout=10)[1]
+
+
+def test_it_comes_back_after_ctrl_z(watch: Watch) -> None:
+    terminal = watch()
+    terminal.until("TODO  double")
+    before = termios.tcgetattr(terminal.child.child_fd)
+    os.kill(terminal.child.pid, signal.SIGSTOP)
+    canonical = [*before]
+    canonical[3] |= termios.ICANON | termios.ECHO  # what a shell sets for itself
+    termios.tcsetattr(terminal.child.child_fd, termios.TCSANOW, canonical)
+    os.kill(terminal.child.pid, signal.SIGCONT)
+    drawn = terminal.all.count(CLEAR)
+    while terminal.all.count(CLEAR) == drawn:
+        terminal.look(0.1)
+    terminal.press("h")
+    terminal.until("TODO  double", "Hint 1 of 3")
 
 
 def test_sigterm_leaves_in_good_order(watch: Watch) -> None:
