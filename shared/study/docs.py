@@ -33,7 +33,8 @@ from shared.study.scratch import Scratch, listed, scratch
 SHELLS = {"", "bash", "console", "shell", "zsh"}  # what a shell block must not be called: it would not run
 MARKS = {"slow", "server", "setup", "network", "key"}
 LIMIT_S, SLOW_LIMIT_S = 900.0, 3600.0  # of one block: what takes longer, on a busy machine too, hangs
-TYPED = re.compile(r"^[ \t]*([^\s#](?:.*\\\n)*.*)$", re.MULTILINE)  # to the end of its last line
+GOES_ON = re.compile(r"\s*\\\n\s*")
+TYPED = re.compile(r"^[ \t]*([^\s#](?:.*\\\n)*.*)$", re.MULTILINE)
 IN_VENV = re.compile(r"\.venv[/\\](bin|Scripts)[/\\]")
 
 Say = Callable[[str], None]
@@ -70,9 +71,7 @@ class Block:
     def commands(self) -> list[Command]:
         """Its commands; a line that ends with a backslash goes on in the next."""
         return [
-            Command(
-                re.sub(r"\s*\\\n\s*", " ", typed[1]), self.line + self.text.count("\n", 0, typed.start(1))
-            )
+            Command(GOES_ON.sub(" ", typed[1]), self.line + self.text.count("\n", 0, typed.start(1)))
             for typed in TYPED.finditer(self.text)
         ]
 

@@ -19,6 +19,7 @@ from shared.study.docs import Command, blocks, check_names, mistakes, readmes, r
 from shared.study.scratch import Scratch, scratch
 
 READMES = [*map(str, readmes())]
+QUICK, ALL = ([f for f in READMES if any(b.runs(slow) for b in blocks(Path(f)))] for slow in (False, True))
 posix = pytest.mark.skipif(os.name != "posix", reason="the blocks are for bash")
 
 
@@ -30,7 +31,8 @@ def place() -> Iterator[Scratch]:
 
 
 def test_all_lessons_are_looked_at() -> None:
-    assert {"README.md", *(f"{level.package}/README.md" for level in levels())} <= {*READMES}
+    lessons = {f"{level.package}/README.md" for level in levels()}
+    assert {"README.md", *lessons} <= {*READMES} and lessons <= {*ALL} and QUICK
 
 
 @pytest.mark.parametrize("file", READMES)
@@ -42,7 +44,7 @@ def test_what_a_readme_names_exists(file: str) -> None:
 
 @posix
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("file", READMES)
+@pytest.mark.parametrize("file", QUICK)
 def test_the_quick_blocks_of_a_readme_run(file: str, place: Scratch) -> None:
     assert run(blocks(Path(file)), place, slow=False, say=print) == []
 
@@ -50,7 +52,7 @@ def test_the_quick_blocks_of_a_readme_run(file: str, place: Scratch) -> None:
 @posix
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("file", READMES)
+@pytest.mark.parametrize("file", ALL)
 def test_all_blocks_of_a_readme_run(file: str) -> None:
     with scratch() as own:  # a study of another test's would be found done
         assert run(blocks(Path(file)), own, slow=True, say=print) == []
