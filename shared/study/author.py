@@ -121,7 +121,7 @@ def _on_paper(one: Exercise) -> Iterator[str]:
             yield f"{source.name} cannot be read: {error}"
             continue
         own = source.name != "check.py"
-        yield from (f"{source.name}: {told}" for told in _not_taught(one.level, tree, own))
+        yield from (f"{source.name}: {told}" for told in not_taught(one.level, tree, own))
         if not own:
             yield from (f"{source.name}: {told}" for told in _vacuous(tree))
     text = one.starter.read_text(encoding="utf-8") if one.starter.exists() else ""
@@ -149,8 +149,8 @@ def _about(one: Exercise, about: About) -> Iterator[str]:
         yield f"no {about.measure.metric} in reference.json; make it with: ladder dev measure {one.name}"
 
 
-def _not_taught(level: Level, tree: ast.AST, own: bool) -> Iterator[str]:
-    """Imports of what a later level teaches. A check may use any package as an oracle."""
+def not_taught(level: Level, tree: ast.AST, own: bool) -> Iterator[str]:
+    """Imports of what a later level teaches. A check, which is not one's `own`, may use any package."""
     later = {other.package for other in levels() if other.number > level.number}
     for name in dict.fromkeys(name.partition(".")[0] for name, _ in imports(tree)):
         if name in later or (own and TAUGHT.get(name, 0) > level.number):

@@ -63,7 +63,7 @@ class Progress(BaseModel):
     def open(self) -> Exercise | None:
         """The exercise to do next: from the current one on, the first that has not passed.
 
-        What a level no longer needs is passed over: its exercises after its gate, its gate after them.
+        The exercises of a level whose gate has passed are passed over. Gates are taken by who asks for them.
         """
         path = list(course())
         names = [one.name for one in path]
@@ -77,7 +77,7 @@ class Progress(BaseModel):
         return next((other for other in self._open(path[first:] + path[:first]) if other != one), None)
 
     def _open(self, path: Iterable[Exercise]) -> Iterator[Exercise]:
-        return (one for one in path if not self.passed(one) and not self.level_done(one.level))
+        return (one for one in path if not (one.gate or self.passed(one) or self.level_done(one.level)))
 
 
 class Book:
@@ -92,7 +92,7 @@ class Book:
             return Progress(**json.loads(self.file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return Progress()
-        except (OSError, ValueError, ValidationError):
+        except (OSError, ValueError, TypeError, ValidationError):
             raise LadderError(
                 f"The progress file {self.file} cannot be read.",
                 "Mend it (a merge may have left marks in it), or remove it to begin anew.",

@@ -110,15 +110,15 @@ def standing(workspace: Workspace | None) -> list[Standing]:
 
 
 def next_step(found: Iterable[Standing], workspace: Workspace | None) -> Step:
-    """The one thing to do next: on the lowest level that is not climbed."""
+    """The one thing to do next: the run that a level still lacks when its exercises are done, else the
+    exercise that `ladder check` takes up."""
     if workspace is None:
         return Step("ladder init", "makes your own folder with the exercises")
-    for here in (one for one in found if not one.climbed):
-        place = None if here.done else next((p for p in here.exercises if not p.passed), here.gate)
-        if place:
-            one = place.exercise
-            words = f"{'the gate' if one.gate else 'an exercise'} of level {here.level.number}"
-            return Step(f"ladder check {one.name}", words, workspace.file(one))
-        if here.done and here.level.baseline:
+    for here in found:
+        if here.done and not here.climbed and here.level.baseline:
             return Step(here.level.baseline.command, f"a run of your own, for level {here.level.number}")
-    return Step("ladder report", "every level is climbed: a page to show it")
+    one = workspace.book.read().open()
+    if one is None:
+        return Step("ladder report", "the path is done: a page to show it")
+    words = f"an exercise of level {one.level.number}"
+    return Step(f"ladder check {one.name}", words, workspace.file(one))

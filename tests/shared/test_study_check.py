@@ -263,7 +263,7 @@ def test_a_file_that_deletes_itself_is_put_back(try_it, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "reach",
     [
-        "from importlib.machinery import SourceFileLoader as Loader\nwork = Loader('s', PATH).load_module()\n",
+        "from importlib.machinery import SourceFileLoader as Load\nwork = Load('s', PATH).load_module()\n",
         "exec(open(PATH).read())\n",
         "import os\nexec(os.fdopen(os.open(PATH, os.O_RDONLY)).read())\n",
         "try:\n    open(PATH)\nexcept Exception:\n    pass\n",
