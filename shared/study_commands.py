@@ -286,11 +286,14 @@ def dev() -> None:
 @dev.command("check", epilog=example("ladder dev check", "ladder dev check subtitles --seeds 3"))
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=Names())
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100), help="Of drawn cases.")
-def dev_check(names: tuple[Exercise, ...], seeds: int) -> None:
+@click.option("--docs", is_flag=True, help="Run the shell blocks of every README instead.")
+@click.option("--slow", is_flag=True, help="With --docs: the slow blocks too.")
+def dev_check(names: tuple[Exercise, ...], seeds: int, docs: bool, slow: bool) -> None:
     """Prove exercises: the starter is TODO, the solution passes, each mistake gets its own sentence."""
     from shared.study.author import check_course
+    from shared.study.docs import check_docs
 
-    problems = check_course(names or course(), seeds, say)
+    problems = check_docs(slow, say) if docs else check_course(names or course(), seeds, say)
     for problem in problems:
         click.echo(problem)
     sys.exit(1 if problems else 0)
