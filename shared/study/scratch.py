@@ -132,5 +132,5 @@ def _environment(tree: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     first = {"PATH": sysconfig.get_path("scripts"), "PYTHONPATH": str(tree)}
     paths = {name: os.pathsep.join(filter(None, [path, kept.get(name)])) for name, path in first.items()}
-    own = {"HOME": str(tree.parent), "LADDER_HOME": str(tree / ".ladder")}  # `~` too is a place to leave things
+    own = {"HOME": str(tree.parent), "LADDER_HOME": str(tree / ".ladder")}  # things are left in `~` too
     return kept | paths | own

@@ -29,7 +29,8 @@ from shared.study.check import Start, environment
 from shared.study.exercise import Exercise
 
 BYTES = 4096  # of a message: a path, or a process id
-HEAVY = ("torch", "transformers", "openai", "scipy.stats", "sklearn.datasets")  # what is worth importing beforehand
+# What is worth importing beforehand.
+HEAVY = ("torch", "transformers", "openai", "scipy.stats", "sklearn.datasets")
 
 
 def available() -> bool:
