@@ -121,9 +121,8 @@ def _study(own: Standing, linked: bool) -> None:
 def line_of(place: Place) -> str:
     """An exercise with its state, as an item of a list in Markdown."""
     one = place.exercise
-    title = f"the gate: {one.about.title}" if one.gate else one.about.title
     state = f":{COLOURS.get(place.entry.state, 'gray')}[{place.state}]"
-    return f"- `{one.name}` {ui.plain(title)} · {one.about.minutes} min · {state}"
+    return f"- `{one.name}` {ui.plain(one.title)} · {one.about.minutes} min · {state}"
 
 
 def _found(stop: Stop, linked: bool) -> None:

@@ -126,8 +126,8 @@ def _check_one(workspace: Workspace, one: Exercise, verbose: bool, as_json: bool
     if not as_json:
         say(f"Checking {one.name} …")
     with waiting(f"Checking {one.name}"):
-        found = attempt(workspace, one)
-    verdict, passed = found.verdict, found.verdict.state == "PASS"
+        verdict = attempt(workspace, one)
+    passed = verdict.state == "PASS"
     if not as_json:
         click.echo(show.verdict_text(one, verdict, whole=verbose))
     with waiting("Recording the run …"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from shared.study.check import Start, check
@@ -14,15 +13,7 @@ from shared.study.verdict import Verdict
 from shared.study.workspace import Workspace, digest
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """What came of it. `first` is whether it passed for the first time."""
-
-    verdict: Verdict
-    first: bool
-
-
-def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> Attempt:
+def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> Verdict:
     """Check the learner's file and write down the state. It is then the current exercise.
 
     Raises:
@@ -30,6 +21,7 @@ def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> 
     """
     file = workspace.file(one)
     workspace.book.read()  # a progress file that is spoiled is told before the work
+    checked = digest(file) if file.exists() else ""
     verdict = check(one, file, hidden=[workspace.solutions], start=start)
     passed = verdict.state == "PASS"
     with workspace.book.change() as progress:
@@ -37,13 +29,12 @@ def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> 
         progress.current = one.name
         entry.state = verdict.state
         entry.attempts += verdict.state not in ("TODO", "BLOCKED")
-        first = passed and not entry.passed
         if passed:
             entry.passed = entry.passed or now()
-            entry.file = digest(file)
+            entry.file = checked
     if passed:
         workspace.reveal(one)
-    return Attempt(verdict, first)
+    return verdict
 
 
 def begun(workspace: Workspace) -> list[Exercise]:
@@ -67,7 +58,7 @@ def attempt_all(
     try:
         for one in exercises:
             say(f"Checking {one.name} …")
-            verdicts.append(attempt(workspace, one, start).verdict)
+            verdicts.append(attempt(workspace, one, start))
     finally:
         with workspace.book.change() as progress:
             progress.current = current

@@ -73,6 +73,11 @@ class Exercise:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def title(self) -> str:
+        """What it is called in lists; a gate says that it is one."""
+        return f"Gate: {self.about.title}" if self.gate else self.about.title
+
     @cached_property
     def about(self) -> About:
         """What its `exercise.toml` says. Raises LadderError if that file is not as it should be."""

@@ -61,17 +61,18 @@ class Progress(BaseModel):
         )
 
     def open(self) -> Exercise | None:
-        """The exercise to do next: from the current one on, the first that has not passed.
+        """The exercise to do next: the first open one of the current level from the current one on, else the
+        first of all.
 
         The exercises of a level whose gate has passed are passed over. Gates are taken by who asks for them.
         """
         path = list(course())
-        names = [one.name for one in path]
-        first = names.index(self.current) if self.current in names else 0
-        return next(self._open(path[first:] + path[:first]), None)
+        here = next((index for index, one in enumerate(path) if one.name == self.current), 0)
+        rest = [one for one in path[here:] if one.level == path[here].level] if path else []
+        return next(self._open(rest + path), None)
 
     def after(self, one: Exercise) -> Exercise | None:
-        """The next open exercise behind this one, for who skips it."""
+        """The next open exercise behind this one and around, for who skips it."""
         path = list(course())
         first = path.index(one) + 1
         return next((other for other in self._open(path[first:] + path[:first]) if other != one), None)

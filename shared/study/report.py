@@ -142,12 +142,11 @@ def _level(here: Standing, runs: dict) -> list[str]:
 
 def _exercise_row(place: Place) -> tuple[str, ...]:
     one, entry = place.exercise, place.entry
-    title = f"Gate: {one.about.title}" if one.gate else one.about.title
     begun = bool(entry.state or entry.hints or entry.seen)
     hints = str(entry.hints) if begun and one.about.hints else NONE
     seen = ("yes" if entry.seen else "no") if begun else NONE
     passed, attempts = _plain(entry.passed[:10]) or NONE, str(entry.attempts) if begun else NONE
-    return one.name, _plain(title), place.state, passed, attempts, hints, seen
+    return one.name, _plain(one.title), place.state, passed, attempts, hints, seen
 
 
 def _measured_row(place: Place, runs: dict) -> tuple[str, ...] | None:

@@ -103,7 +103,7 @@ def after_pass(one: Exercise, verdict: Verdict, recorded: Recorded | None, works
 
 def prose(text: str) -> str:
     """A text of `exercise.toml` for the screen: its lines as they are, the long ones wrapped."""
-    return "\n".join(fill(line, WIDTH - 4) for line in text.strip().splitlines())
+    return "\n".join(fill(line, WIDTH - 2) for line in text.strip().splitlines())
 
 
 def measures_line(one: Exercise, verdict: Verdict) -> str:
@@ -154,13 +154,11 @@ def list_table(exercises: Iterable[Exercise], progress: Progress) -> str:
             state += f" (passed {entry.passed[:10]})"
         rows.append(
             (
-                ">" if one == following else "", one.level.number, one.name, one.about.title, state,
-                one.about.minutes, entry.hints or "", ", ".join(one.about.needs),
+                ">" if one == following else "", one.level.number, one.name, one.title, state,
+                one.about.minutes, ", ".join(one.about.needs),
             )
         )  # fmt: skip
-    return table(
-        ["", "level", "exercise", "", "state", "min", "hints", "needs"], rows, right=["level", "min", "hints"]
-    )
+    return table(["", "level", "exercise", "", "state", "min", "needs"], rows, right=["level", "min"])
 
 
 def solution_diff(workspace: Workspace, one: Exercise) -> str:

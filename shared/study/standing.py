@@ -110,13 +110,13 @@ def standing(workspace: Workspace | None) -> list[Standing]:
 
 
 def next_step(found: Iterable[Standing], workspace: Workspace | None) -> Step:
-    """The one thing to do next: the run that a level still lacks when its exercises are done, else the
-    exercise that `ladder check` takes up."""
+    """The one thing to do next: the run that the lowest open level lacks if its exercises are done, else
+    the exercise that `ladder check` takes up."""
     if workspace is None:
         return Step("ladder init", "makes your own folder with the exercises")
-    for here in found:
-        if here.done and not here.climbed and here.level.baseline:
-            return Step(here.level.baseline.command, f"a run of your own, for level {here.level.number}")
+    lowest = next((here for here in found if not here.climbed), None)
+    if lowest and lowest.done and lowest.level.baseline:
+        return Step(lowest.level.baseline.command, f"a run of your own, for level {lowest.level.number}")
     one = workspace.book.read().open()
     if one is None:
         return Step("ladder report", "the path is done: a page to show it")

@@ -134,7 +134,7 @@ class Watch:
         self.answer, self.after, self.seen = None, "", stamp(file)
         click.clear()
         say(f"Checking {self.one.name} …")
-        self.verdict = attempt(self.workspace, self.one, self.worker.start).verdict
+        self.verdict = attempt(self.workspace, self.one, self.worker.start)
         self.keys.drop()
         if self.verdict.restored:  # the code deleted its file: that was no save
             self.seen = stamp(file)

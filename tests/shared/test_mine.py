@@ -107,7 +107,7 @@ def test_the_page_scores_with_the_learners_function(workspace: Workspace, page: 
     solution = exercise("iou").solution.read_text(encoding="utf-8")
     counting = solution.replace("    scores: dict", "    CALLS.append(classes)\n    scores: dict")
     write(workspace, counting + "\n\nCALLS: list[object] = []\n", passed=False)
-    assert attempt(workspace, exercise("iou")).verdict.state == "PASS"
+    assert attempt(workspace, exercise("iou")).state == "PASS"
     reference = scores(page.run())
     assert "level4_build/score.py" in captions(page)
     assert mine.load("iou").CALLS == []

@@ -40,8 +40,10 @@ def done(*names: str, current: str = "") -> Progress:
         (done(), A),
         (done("a"), B),
         (done(current="b"), B),
-        (done("b", current="b"), C),  # onward from where one is, then around
-        (done("b", "c", current="b"), A),
+        (done("b", current="b"), A),  # onward in the level where one is, then the first of all
+        (done("a", current="a"), B),
+        (done(current="c"), C),
+        (done("c", current="c"), A),
         (done("a", "b"), C),
         (done("low-gate"), C),  # whose exercises are then not needed
         (done("c", current="low-gate"), A),
