@@ -14,23 +14,26 @@ deleted from it.)
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 from filelock import FileLock
 
 from level2_prompting.documents import Document
 from level2_prompting.failures import told
-from level2_prompting.split import CHUNK_CHARS, Chunk, split
+from level2_prompting.manifest import Manifest, Snapshot, chunk_of, fingerprint, passages
+from level2_prompting.split import Chunk, split
 from shared.errors import LadderError
 from shared.files import write_atomic
 
 if TYPE_CHECKING:
+    from chromadb import Collection
     from chromadb.api import ClientAPI
     from chromadb.api.collection_configuration import CreateCollectionConfiguration
     from langchain_chroma import Chroma
@@ -43,24 +46,9 @@ HNSW: CreateCollectionConfiguration = {
     "hnsw": {"space": "cosine", "ef_construction": 400, "ef_search": 400, "max_neighbors": 64}
 }
 
-
-@dataclass(frozen=True)
-class Manifest:
-    """What an index holds, and how it was made. The pointer file is this, as JSON.
-
-    Attributes:
-        collection: the Chroma collection of this build.
-        provider, model: who made the vectors; questions go to the same.
-        documents: each document's name, with the digest under which its text is kept.
-        fingerprint: a hash of all that decides what the index holds.
-    """
-
-    collection: str
-    provider: str
-    model: str
-    documents: dict[str, str]
-    chunks: int
-    fingerprint: str
+KEPT = 3  # snapshots in memory
+_kept: dict[str, Snapshot] = {}  # by collection, whose name is never used twice
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -110,13 +98,29 @@ class Index:
         Raises:
             LadderError: there is no index, or the service that makes vectors failed.
         """
+        return self._of_one_build(lambda manifest: self._search(manifest, question, k))
+
+    def snapshot(self) -> Snapshot:
+        """Everything that the build holds which the pointer names. It is read once and then kept in memory.
+
+        Raises:
+            LadderError: there is no index.
+        """
+        return self._of_one_build(self._snapshot)
+
+    def extra(self, manifest: Manifest) -> Path:
+        """The folder of a build for what is kept beside Chroma. It is removed with the build."""
+        return self.folder / "builds" / manifest.collection
+
+    def _of_one_build(self, attempt: Callable[[Manifest], T | None]) -> T:
+        """What an attempt gives for a build that the pointer names before and after it."""
         for _ in range(TRIES):
             manifest = self.manifest()
             if manifest is None:
                 raise LadderError("There is no index yet.", "Make one: ladder level2 index PATHS")
-            found = self._search(manifest, question, k)
-            if found and self.manifest() == manifest:
-                return found
+            got = attempt(manifest)
+            if got is not None and self.manifest() == manifest:
+                return got
         raise LadderError(
             f"The index in {self.folder} was replaced {TRIES} times during one search, or it is damaged.",
             "Try again, or make it again: ladder level2 index PATHS",
@@ -127,19 +131,36 @@ class Index:
         from chromadb.errors import ChromaError
 
         try:
-            store = self._store(manifest, create=False)
+            store = self._store(manifest)
             with told(manifest.provider, manifest.model):
                 rows = store.similarity_search_with_score(question, k=min(k, manifest.chunks))
             if len(rows) < min(k, manifest.chunks):
                 return None
-            passages = tuple(
-                Passage(_chunk(row.id or "", row.page_content, row.metadata), 1 - distance)
+            found = tuple(
+                Passage(chunk_of(row.id or "", row.page_content, row.metadata), 1 - distance)
                 for row, distance in rows
             )
-            texts = {p.chunk.source: self._text(manifest.documents[p.chunk.source]) for p in passages}
+            texts = {p.chunk.source: self._text(manifest.documents[p.chunk.source]) for p in found}
         except (ChromaError, FileNotFoundError, KeyError, TypeError):
             return None
-        return Found(passages, texts)
+        return Found(found, texts)
+
+    def _snapshot(self, manifest: Manifest) -> Snapshot | None:
+        """One attempt; None if the build is gone."""
+        from chromadb.errors import ChromaError
+
+        if kept := _kept.get(manifest.collection):
+            return kept
+        try:
+            chunks, vectors = passages(self._collection(manifest.collection))
+            texts = {name: self._text(digest) for name, digest in manifest.documents.items()}
+        except (ChromaError, FileNotFoundError, KeyError, TypeError):
+            return None
+        if len(chunks) != manifest.chunks:
+            return None
+        while len(_kept) >= KEPT:
+            _kept.pop(next(iter(_kept)), None)
+        return _kept.setdefault(manifest.collection, Snapshot(manifest, chunks, vectors, texts))
 
     def _text(self, digest: str) -> str:
         return (self.folder / "texts" / f"{digest}.txt").read_bytes().decode("utf-8")
@@ -175,14 +196,19 @@ class Index:
         name = f"docs-{mark[:12]}-{secrets.token_hex(4)}"
         kept = {document.name: document.digest for document in documents}
         manifest = Manifest(name, provider, model, kept, len(chunks), mark)
-        store = self._store(manifest, create=True)
-        with told(provider, model):
-            for first in range(0, len(chunks), BATCH):
-                batch = chunks[first : first + BATCH]
-                places = [{"source": c.source, "start": c.start, "end": c.end} for c in batch]
-                store.add_texts([c.text for c in batch], places, [c.id for c in batch])  # it upserts
-                on_progress(min(first + BATCH, len(chunks)) / len(chunks))
-        written = self._client().get_collection(name, embedding_function=None).count()
+        collection = self._client().create_collection(name, configuration=HNSW, embedding_function=None)
+        encode = self._encoder(manifest)
+        self.extra(manifest).mkdir(parents=True)
+        for first in range(0, len(chunks), BATCH):
+            batch = chunks[first : first + BATCH]
+            collection.upsert(
+                [c.id for c in batch],
+                encode([c.text for c in batch]),
+                [{"source": c.source, "start": c.start, "end": c.end} for c in batch],
+                [c.text for c in batch],
+            )
+            on_progress(min(first + BATCH, len(chunks)) / len(chunks))
+        written = collection.count()
         if written != len(chunks):
             raise LadderError(
                 f"The new index holds {written} of {len(chunks)} passages; the old one stays.", "Try again."
@@ -197,6 +223,9 @@ class Index:
         for file in (self.folder / "texts").glob("*.txt"):
             if file.stem not in manifest.documents.values():
                 file.unlink(missing_ok=True)
+        for folder in (self.folder / "builds").glob("*"):
+            if folder.name != manifest.collection:
+                shutil.rmtree(folder, ignore_errors=True)
 
     # Parts ---------------------------------------------------------------------------------------------
 
@@ -213,28 +242,38 @@ class Index:
 
         return chromadb.PersistentClient(str(self.folder / "chroma"))
 
-    def _store(self, manifest: Manifest, create: bool) -> Chroma:
-        """The collection of a build as LangChain's vector store."""
-        from langchain_chroma import Chroma
+    def _collection(self, name: str) -> Collection:
+        return self._client().get_collection(name, embedding_function=None)
 
+    def _embedder(self, manifest: Manifest) -> Embeddings:
+        """Who makes the vectors of a build."""
         if self._embed is None:
             from shared.clients import embeddings
 
             self._embed = embeddings(manifest.provider, manifest.model)
+        return self._embed
+
+    def _encoder(self, manifest: Manifest) -> Callable[[Sequence[str]], np.ndarray]:
+        """A function from N texts to vectors (N, D), BATCH texts a request."""
+        embedder = self._embedder(manifest)
+
+        def encode(texts: Sequence[str]) -> np.ndarray:
+            parts = []
+            with told(manifest.provider, manifest.model):
+                for first in range(0, len(texts), BATCH):
+                    parts += embedder.embed_documents(list(texts[first : first + BATCH]))
+            return np.asarray(parts, np.float32)
+
+        return encode
+
+    def _store(self, manifest: Manifest) -> Chroma:
+        """The collection of a build as LangChain's vector store."""
+        from langchain_chroma import Chroma
+
         return Chroma(
             manifest.collection,
-            embedding_function=self._embed,
+            embedding_function=self._embedder(manifest),
             client=self._client(),
             collection_configuration=HNSW,
-            create_collection_if_not_exists=create,
+            create_collection_if_not_exists=False,
         )
-
-
-def fingerprint(documents: Sequence[Document], provider: str, model: str) -> str:
-    """A hash of all that decides what an index holds: equal ones need not be built again."""
-    parts = sorted((document.name, document.digest) for document in documents)
-    return hashlib.sha256(repr((parts, provider, model, CHUNK_CHARS)).encode()).hexdigest()
-
-
-def _chunk(name: str, text: str, place: dict[str, str | int]) -> Chunk:
-    return Chunk(name, str(place["source"]), text, int(place["start"]), int(place["end"]))

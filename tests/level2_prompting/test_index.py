@@ -89,6 +89,35 @@ def test_the_text_is_kept_though_the_file_changes(index: Index) -> None:
     assert index.search("bridge").texts == {"a.md": "Ünder the ﬁrst 🌊 bridge.\n"}
 
 
+def test_a_snapshot_is_all_of_a_build_in_a_fixed_order(index: Index) -> None:
+    index.build(documents(1))
+    whole = index.snapshot()
+    assert len(whole.chunks) == whole.manifest.chunks == 48
+    assert [(c.source, c.start) for c in whole.chunks] == sorted((c.source, c.start) for c in whole.chunks)
+    expected = np.array(WordVectors().embed_documents([c.text for c in whole.chunks]))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert whole.vectors.dtype == np.float32
+    np.testing.assert_allclose(whole.vectors, expected, atol=1e-6)
+    assert whole.texts == {d.name: d.text for d in documents(1)}
+
+
+def test_a_snapshot_is_read_once_a_build_and_follows_the_pointer(index: Index) -> None:
+    index.build(documents(1))
+    first = index.snapshot()
+    assert Index(index.folder, "local", WordVectors()).snapshot() is first
+    assert not first.vectors.flags.writeable  # all who ask share it
+    second = index.build(documents(2))
+    assert index.snapshot().manifest == second
+    assert {"build 2" in c.text for c in index.snapshot().chunks} == {True}
+
+
+def test_what_a_build_keeps_beside_chroma_goes_with_it(index: Index) -> None:
+    first = index.extra(index.build(documents(1)))
+    (first / "words").write_text("kept beside")
+    second = index.extra(index.build(documents(2)))
+    assert not first.exists() and second.is_dir()
+
+
 def test_without_an_index_one_is_told_how_to_make_it(index: Index) -> None:
     assert index.manifest() is None
     with pytest.raises(LadderError, match="There is no index yet") as error:
