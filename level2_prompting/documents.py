@@ -18,10 +18,15 @@ LONGEST_LINE = 100_000  # characters; nobody writes such a paragraph
 
 @dataclass(frozen=True)
 class Document:
-    """A text under the name by which answers cite it."""
+    """A text under the name by which answers cite it.
+
+    Attributes:
+        pages: where each page begins in the text; empty for a document without pages.
+    """
 
     name: str
     text: str
+    pages: tuple[int, ...] = ()
 
     @property
     def digest(self) -> str:

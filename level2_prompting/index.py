@@ -5,11 +5,11 @@
     for passage in index.search("What holds back the sea?", k=4).passages:
         print(passage.similarity, passage.chunk.text)
 
-Every build is a new collection. Only when it is whole is the pointer file switched to it, in one step, and
-only then is the old collection removed. So a build that is killed leaves the old index as it was, and a
-reader in another process, who looks at the pointer on each question, never gets passages of two builds.
-(Writing into one collection would not do: an open Chroma client goes on finding what another process has
-deleted from it.)
+Every build is a new collection, with the old one's vectors for whatever has not changed. Only when it has
+passed its self-check is the pointer file switched to it, in one step, and only then is the old collection
+removed. So a build that is killed leaves the old index as it was, and a reader in another process, who looks
+at the pointer on each question, never gets passages of two builds. (Writing into one collection would not
+do: an open Chroma client goes on finding what another process has deleted from it.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,7 +28,9 @@ from filelock import FileLock
 
 from level2_prompting.documents import Document
 from level2_prompting.failures import told
+from level2_prompting.incremental import BATCH, Encode, fill, reusable
 from level2_prompting.manifest import Manifest, Snapshot, chunk_of, fingerprint, passages
+from level2_prompting.selfcheck import check
 from level2_prompting.split import Chunk, split
 from shared.errors import LadderError
 from shared.files import write_atomic
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
     from langchain_chroma import Chroma
     from langchain_core.embeddings import Embeddings
 
-BATCH = 64  # passages that are embedded in one request
 TRIES = 5  # a search is begun anew if the index was replaced under it
 # Cosine, said explicitly: Chroma's default is another distance. A dense graph, so that little is missed.
 HNSW: CreateCollectionConfiguration = {
@@ -61,10 +63,17 @@ class Passage:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: passages, best first, and the whole texts that they are from, by name."""
+    """What a search found.
+
+    Attributes:
+        passages: best first.
+        texts: the whole documents that they are from, by name.
+        pages: where each page begins, for those of the documents that have pages.
+    """
 
     passages: tuple[Passage, ...]
     texts: dict[str, str]
+    pages: dict[str, list[int]] = field(default_factory=dict)
 
 
 class Index:
@@ -78,6 +87,7 @@ class Index:
 
     def __init__(self, folder: Path, provider: str | None = None, embed: Embeddings | None = None) -> None:
         self.folder, self._provider, self._embed = folder, provider, embed
+        self._clients: dict[tuple[str, str], Embeddings] = {}
 
     # Reading -------------------------------------------------------------------------------------------
 
@@ -143,7 +153,7 @@ class Index:
             texts = {p.chunk.source: self._text(manifest.documents[p.chunk.source]) for p in found}
         except (ChromaError, FileNotFoundError, KeyError, TypeError):
             return None
-        return Found(found, texts)
+        return Found(found, texts, {name: at for name, at in manifest.pages.items() if name in texts})
 
     def _snapshot(self, manifest: Manifest) -> Snapshot | None:
         """One attempt; None if the build is gone."""
@@ -170,64 +180,76 @@ class Index:
     def build(
         self, documents: Sequence[Document], on_progress: Callable[[float], None] = lambda share: None
     ) -> Manifest:
-        """Index these documents, in place of what was indexed before.
+        """Index these documents, in place of what was indexed before. Only what is new is embedded.
 
         Raises:
-            LadderError: the documents hold no passage, or the service that makes vectors failed. The index
-                is then as it was.
+            LadderError: the documents hold no passage, the service that makes vectors failed, or the build
+                failed its self-check. The index is then as it was.
         """
         chunks = [chunk for document in documents for chunk in split(document.text, document.name)]
         if not chunks:
-            raise LadderError("There is nothing to index.", "Name a Markdown or text file with words in it.")
+            raise LadderError("There is nothing to index.", "Name a document with words in it.")
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "build.lock"):
-            manifest = self._write(documents, chunks, on_progress)
-            write_atomic(self.folder / "current.json", json.dumps(asdict(manifest), indent=1))
-            self._remove_all_but(manifest)
+            try:
+                manifest = self._write(documents, chunks, on_progress)
+                write_atomic(self.folder / "current.json", json.dumps(asdict(manifest), indent=1))
+            finally:  # the pointer says which build is to stay: the new one, or the old if this failed
+                with suppress(LadderError):
+                    self._remove_all_but(self.manifest())
         return manifest
 
     def _write(
         self, documents: Sequence[Document], chunks: Sequence[Chunk], on_progress: Callable[[float], None]
     ) -> Manifest:
+        """A new build, whole and checked, beside the old one."""
         for document in documents:
             write_atomic(self.folder / "texts" / f"{document.digest}.txt", document.text)
         provider, model = self._maker()
         mark = fingerprint(documents, provider, model)
         name = f"docs-{mark[:12]}-{secrets.token_hex(4)}"
-        kept = {document.name: document.digest for document in documents}
-        manifest = Manifest(name, provider, model, kept, len(chunks), mark)
-        collection = self._client().create_collection(name, configuration=HNSW, embedding_function=None)
-        encode = self._encoder(manifest)
+        texts = {document.name: document.digest for document in documents}
+        pages = {document.name: list(document.pages) for document in documents if document.pages}
+        manifest = Manifest(name, provider, model, texts, len(chunks), mark, pages=pages)
         self.extra(manifest).mkdir(parents=True)
-        for first in range(0, len(chunks), BATCH):
-            batch = chunks[first : first + BATCH]
-            collection.upsert(
-                [c.id for c in batch],
-                encode([c.text for c in batch]),
-                [{"source": c.source, "start": c.start, "end": c.end} for c in batch],
-                [c.text for c in batch],
-            )
-            on_progress(min(first + BATCH, len(chunks)) / len(chunks))
-        written = collection.count()
-        if written != len(chunks):
-            raise LadderError(
-                f"The new index holds {written} of {len(chunks)} passages; the old one stays.", "Try again."
-            )
-        return manifest
+        encode = self._encoder(manifest)
+        known = self._known(manifest, chunks, encode)
+        collection = self._client().create_collection(name, configuration=HNSW, embedding_function=None)
+        vectors = fill(collection, chunks, known, encode, on_progress)
+        check(collection, chunks, vectors, np.random.default_rng(0))
+        return replace(manifest, kept=sum(chunk.text in known for chunk in chunks))
 
-    def _remove_all_but(self, manifest: Manifest) -> None:
-        """Old builds, and what builds left behind that were killed."""
+    def _known(self, new: Manifest, chunks: Sequence[Chunk], encode: Encode) -> dict[str, np.ndarray]:
+        """Vectors that the old build has for these passages, by text; none if another model made them."""
+        try:
+            old = self.manifest()
+        except LadderError:  # a damaged index is mended by building it anew
+            return {}
+        if old is None or (old.provider, old.model) != (new.provider, new.model):
+            return {}
+        snapshot = self._snapshot(old)
+        return reusable(snapshot, chunks, encode) if snapshot else {}
+
+    def _remove_all_but(self, manifest: Manifest | None) -> None:
+        """Old builds, and what builds left behind that failed or were killed."""
+        stays = manifest.collection if manifest else ""
         for collection in self._client().list_collections():
-            if collection.name != manifest.collection:
+            if collection.name != stays:
                 self._client().delete_collection(collection.name)
-        for file in (self.folder / "texts").glob("*.txt"):
-            if file.stem not in manifest.documents.values():
-                file.unlink(missing_ok=True)
         for folder in (self.folder / "builds").glob("*"):
-            if folder.name != manifest.collection:
+            if folder.name != stays:
                 shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.folder / "texts").glob("*.txt"):
+            if manifest is None or file.stem not in manifest.documents.values():
+                file.unlink(missing_ok=True)
 
     # Parts ---------------------------------------------------------------------------------------------
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """The vectors (N, D) of N texts, by the model that made those of the index."""
+        provider, model = self._maker()
+        manifest = self.manifest() or Manifest("", provider, model, {}, 0, "")
+        return self._encoder(manifest)(texts)
 
     def _maker(self) -> tuple[str, str]:
         """Provider and model of the vectors of a new build."""
@@ -235,7 +257,28 @@ class Index:
         from shared.settings import settings
 
         provider = self._provider or settings().provider
-        return provider, "" if self._embed else default_embedding_model(provider)
+        return provider, type(self._embed).__name__ if self._embed else default_embedding_model(provider)
+
+    def _embedder(self, manifest: Manifest) -> Embeddings:
+        """Who makes the vectors of a build."""
+        from shared.clients import embeddings
+
+        maker = manifest.provider, manifest.model
+        if self._embed is None and maker not in self._clients:
+            self._clients[maker] = embeddings(*maker)
+        return self._embed or self._clients[maker]
+
+    def _encoder(self, manifest: Manifest) -> Encode:
+        """A function from N texts to vectors (N, D), BATCH texts a request."""
+
+        def encode(texts: Sequence[str]) -> np.ndarray:
+            embedder, vectors = self._embedder(manifest), []
+            with told(manifest.provider, manifest.model):
+                for first in range(0, len(texts), BATCH):
+                    vectors += embedder.embed_documents(list(texts[first : first + BATCH]))
+            return np.asarray(vectors, np.float32)
+
+        return encode
 
     def _client(self) -> ClientAPI:
         import chromadb
@@ -244,27 +287,6 @@ class Index:
 
     def _collection(self, name: str) -> Collection:
         return self._client().get_collection(name, embedding_function=None)
-
-    def _embedder(self, manifest: Manifest) -> Embeddings:
-        """Who makes the vectors of a build."""
-        if self._embed is None:
-            from shared.clients import embeddings
-
-            self._embed = embeddings(manifest.provider, manifest.model)
-        return self._embed
-
-    def _encoder(self, manifest: Manifest) -> Callable[[Sequence[str]], np.ndarray]:
-        """A function from N texts to vectors (N, D), BATCH texts a request."""
-        embedder = self._embedder(manifest)
-
-        def encode(texts: Sequence[str]) -> np.ndarray:
-            parts = []
-            with told(manifest.provider, manifest.model):
-                for first in range(0, len(texts), BATCH):
-                    parts += embedder.embed_documents(list(texts[first : first + BATCH]))
-            return np.asarray(parts, np.float32)
-
-        return encode
 
     def _store(self, manifest: Manifest) -> Chroma:
         """The collection of a build as LangChain's vector store."""

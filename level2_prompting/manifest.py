@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,10 @@ class Manifest:
         collection: the Chroma collection of this build.
         provider, model: who made the vectors; questions go to the same.
         documents: each document's name, with the digest under which its text is kept.
+        chunks: how many passages it holds.
         fingerprint: a hash of all that decides what the index holds.
+        kept: how many of the passages have their vectors from the build before; the rest was embedded.
+        pages: where each page of a document begins, for those that have pages.
     """
 
     collection: str
@@ -35,6 +38,8 @@ class Manifest:
     documents: dict[str, str]
     chunks: int
     fingerprint: str
+    kept: int = 0
+    pages: dict[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Snapshot:
 
 def fingerprint(documents: Sequence[Document], provider: str, model: str) -> str:
     """A hash of all that decides what an index holds: equal ones need not be built again."""
-    parts = sorted((document.name, document.digest) for document in documents)
+    parts = sorted((document.name, document.digest, document.pages) for document in documents)
     return hashlib.sha256(repr((parts, provider, model, CHUNK_CHARS)).encode()).hexdigest()
 
 

@@ -155,7 +155,7 @@ class Breaks(WordVectors):
 
 
 def test_a_build_that_fails_leaves_the_old_index(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("level2_prompting.index.BATCH", 10)
+    monkeypatch.setattr("level2_prompting.incremental.BATCH", 10)
     old = index.build(documents(1))
     with pytest.raises(RuntimeError):
         Index(index.folder, "local", Breaks()).build(documents(2))
