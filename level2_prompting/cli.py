@@ -60,12 +60,12 @@ def index(paths: tuple[Path, ...], provider: str | None, as_json: bool) -> None:
     wall_s = time.monotonic() - began
     told = {
         "documents": list(manifest.documents), "chunks": manifest.chunks, "kept": manifest.kept,
-        "embedded": manifest.chunks - manifest.kept, "model": manifest.model, "skipped": [file.reason for file in skipped], "wall_s": round(wall_s, 3),
+        "embedded": manifest.chunks - manifest.kept, "model": manifest.model,
+        "skipped": [file.reason for file in skipped], "wall_s": round(wall_s, 3),
     }  # fmt: skip
     if not as_json:
-        done = f"{manifest.chunks - manifest.kept} embedded, {manifest.kept} kept"
-        counts = f"Documents: {len(documents)}, passages: {manifest.chunks} ({done})"
-        click.echo(f"{counts}, encoder: {manifest.model}, {wall_s:.1f} s")
+        counts = f"Documents: {len(documents)}, passages: {manifest.chunks}, encoder: {manifest.model}"
+        click.echo(f"{counts}, {told['embedded']} embedded, {manifest.kept} kept, {wall_s:.1f} s")
     with waiting(RECORDING):
         run = record_index(manifest, documents, skipped, wall_s, source="command")
     if as_json:
