@@ -30,6 +30,7 @@ from level2_prompting.documents import Document
 from level2_prompting.failures import told
 from level2_prompting.incremental import BATCH, Encode, fill, reusable
 from level2_prompting.manifest import Manifest, Snapshot, chunk_of, fingerprint, passages
+from level2_prompting.prepared import prepare
 from level2_prompting.selfcheck import check
 from level2_prompting.split import Chunk, split
 from shared.errors import LadderError
@@ -48,6 +49,7 @@ HNSW: CreateCollectionConfiguration = {
     "hnsw": {"space": "cosine", "ef_construction": 400, "ef_search": 400, "max_neighbors": 64}
 }
 
+PASSAGES = 0.3  # of a build's work; the rest is what the stages of a search need
 KEPT = 3  # snapshots in memory
 _kept: dict[str, Snapshot] = {}  # by collection, whose name is never used twice
 T = TypeVar("T")
@@ -211,24 +213,27 @@ class Index:
         texts = {document.name: document.digest for document in documents}
         pages = {document.name: list(document.pages) for document in documents if document.pages}
         manifest = Manifest(name, provider, model, texts, len(chunks), mark, pages=pages)
-        self.extra(manifest).mkdir(parents=True)
+        folder = self.extra(manifest)
+        folder.mkdir(parents=True)
         encode = self._encoder(manifest)
-        known = self._known(manifest, chunks, encode)
+        old = self._old(manifest)
+        known = reusable(old, chunks, encode) if old else {}
         collection = self._client().create_collection(name, configuration=HNSW, embedding_function=None)
-        vectors = fill(collection, chunks, known, encode, on_progress)
+        vectors = fill(collection, chunks, known, encode, lambda share: on_progress(PASSAGES * share))
+        beside = self.extra(old.manifest) if old and known else None
+        rest = 1 - PASSAGES
+        prepare(folder, chunks, encode, beside, lambda share: on_progress(PASSAGES + rest * share))
         check(collection, chunks, vectors, np.random.default_rng(0))
         return replace(manifest, kept=sum(chunk.text in known for chunk in chunks))
 
-    def _known(self, new: Manifest, chunks: Sequence[Chunk], encode: Encode) -> dict[str, np.ndarray]:
-        """Vectors that the old build has for these passages, by text; none if another model made them."""
+    def _old(self, new: Manifest) -> Snapshot | None:
+        """What is there now, if the model of the new build made it too."""
         try:
             old = self.manifest()
         except LadderError:  # a damaged index is mended by building it anew
-            return {}
-        if old is None or (old.provider, old.model) != (new.provider, new.model):
-            return {}
-        snapshot = self._snapshot(old)
-        return reusable(snapshot, chunks, encode) if snapshot else {}
+            return None
+        same = old and (old.provider, old.model) == (new.provider, new.model)
+        return self._snapshot(old) if old and same else None
 
     def _remove_all_but(self, manifest: Manifest | None) -> None:
         """Old builds, and what builds left behind that failed or were killed."""

@@ -57,7 +57,8 @@ def test_only_what_is_new_is_embedded(tmp_path: Path) -> None:
     whole = index.snapshot()
     assert whole.manifest.kept == 48 and whole.manifest.chunks == 49
     assert {text for text in second if "put first" in text} == second - first
-    assert len(embed.texts) == 1 + PROBES
+    again = [text for text in embed.texts if "put first" not in text and "News" not in text]
+    assert len(again) == PROBES and set(again) <= first  # of passages and of sentences, nothing else
     expected = unit(np.array(WordVectors().embed_documents([c.text for c in whole.chunks])))
     np.testing.assert_allclose(whole.vectors, expected, atol=1e-6)
     assert all(whole.texts[c.source][c.start : c.end] == c.text for c in whole.chunks)
@@ -76,7 +77,7 @@ def test_another_encoder_by_name_is_not_even_asked(tmp_path: Path) -> None:
     build(tmp_path, Counts(), texts)
     other = Other()
     index, _ = build(tmp_path, other, texts)
-    assert index.manifest().kept == 0 and len(other.texts) == 48  # type: ignore[union-attr]
+    assert index.manifest().kept == 0 and len(set(other.texts)) >= 48  # type: ignore[union-attr]
 
 
 def test_a_build_that_fails_its_check_is_removed_and_the_old_one_stays(

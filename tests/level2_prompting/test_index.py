@@ -18,6 +18,7 @@ from word_vectors import WordVectors
 
 from level2_prompting.documents import Document
 from level2_prompting.index import Found, Index
+from level2_prompting.stages import Plan, search
 from shared.errors import LadderError
 
 WORKER = Path(__file__).with_name("index_worker.py")
@@ -112,10 +113,25 @@ def test_a_snapshot_is_read_once_a_build_and_follows_the_pointer(index: Index) -
 
 
 def test_what_a_build_keeps_beside_chroma_goes_with_it(index: Index) -> None:
-    first = index.extra(index.build(documents(1)))
-    (first / "words").write_text("kept beside")
-    second = index.extra(index.build(documents(2)))
-    assert not first.exists() and second.is_dir()
+    first = index.build(documents(1))
+    found = search(index, "harbour", Plan(rerank=True, context=True))
+    assert len(found.passages) == 4 and {"fused", "reranked"} < found.candidates[0].places.keys()
+    assert any(index.extra(first).iterdir())
+    second = index.build(documents(2))
+    assert not index.extra(first).exists() and any(index.extra(second).iterdir())
+
+
+def test_nothing_more_is_embedded_to_search_in_stages(index: Index) -> None:
+    index.build(documents(1))
+    asked: list[str] = []
+
+    class Listens(WordVectors):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            asked.extend(texts)
+            return super().embed_documents(texts)
+
+    search(Index(index.folder, "local", Listens()), "harbour", Plan(rerank=True, context=True))
+    assert asked == ["harbour"]
 
 
 def test_without_an_index_one_is_told_how_to_make_it(index: Index) -> None:
