@@ -8,12 +8,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from index_worker import TOPICS, documents
+from chromadb.api.shared_system_client import SharedSystemClient
+from index_worker import TOPICS, changed, documents, work
 from word_vectors import WordVectors
 
 from level2_prompting.documents import Document
@@ -196,7 +196,7 @@ def worker(*arguments: str) -> subprocess.Popen[str]:
 
 def test_a_reader_never_sees_two_builds_while_another_process_indexes(index: Index) -> None:
     index.build(documents(0))
-    writer = worker(str(index.folder), "15")
+    writer = worker("build", str(index.folder), "8")
     seen: list[int] = []
     rng = random.Random(0)
     while writer.poll() is None:
@@ -208,25 +208,45 @@ def test_a_reader_never_sees_two_builds_while_another_process_indexes(index: Ind
     _, errors = writer.communicate()
     assert writer.returncode == 0, errors
     assert seen == sorted(seen)  # never back to an older one
-    assert builds(index.search("tide", k=6)) == {"15"}
+    assert builds(index.search("tide", k=6)) == {"8"}
     assert len(set(seen)) > 2, seen  # it did read in between
 
 
-def killed_after(folder: Path, seconds: Sequence[float]) -> None:
-    """Start a process that indexes for ever; after its first build and so many seconds more, kill it."""
-    for pause in seconds:
-        with worker(str(folder)) as process:
-            assert process.stdout and process.stdout.readline()
-            time.sleep(pause)
-            process.kill()
-
-
-def test_a_kill_while_indexing_leaves_an_index_that_is_whole(index: Index) -> None:
-    rng = random.Random(1)
-    killed_after(index.folder, [rng.uniform(0, 0.3) for _ in range(2)])
+@pytest.mark.parametrize(
+    "operations", [30, pytest.param(100, marks=pytest.mark.slow)], ids=["60 in all", "200 in all"]
+)
+def test_two_processes_that_build_and_search_never_see_what_is_stale(index: Index, operations: int) -> None:
+    index.build(changed(0))
+    other = worker("work", str(index.folder), "2", str(operations))
+    builds, searches = work(index, 1, operations)
+    told, errors = other.communicate()
+    assert other.returncode == 0, errors
+    assert builds > 2 and searches > 2 and min(map(int, told.split())) > 2
+    assert len(collections(index)) == len(list((index.folder / "builds").iterdir())) == 1
     manifest = index.manifest()
-    assert manifest and manifest.chunks == 48
-    found = index.search("storm", k=48)
-    assert len(found.passages) == 48 and len(builds(found)) == 1
+    assert manifest and 0 < manifest.kept < 48  # what did not change was taken over
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_kill_while_indexing_leaves_an_index_that_is_whole(index: Index, kills: int) -> None:
+    rng = random.Random(kills)
+    for _ in range(kills):
+        with worker("build", str(index.folder)) as process:
+            assert process.stdout and process.stdout.readline()  # the build after a kill works
+            time.sleep(rng.uniform(0, 1))
+            process.kill()
+        SharedSystemClient.clear_system_cache()  # open it as a new process would
+        whole = Index(index.folder, "local", WordVectors()).snapshot()
+        assert len(whole.chunks) == 48 and all(len(whole.texts[c.source]) >= c.end for c in whole.chunks)
+        (build,) = {number for c in whole.chunks for number in re.findall(r"build (\d+)", c.text)}
+        assert builds(index.search("storm", k=48)) == {build}
+        assert builds_in_stages(index) == {build}
     after = index.build(documents(7))
     assert collections(index) == [after.collection] and builds(index.search("storm")) == {"7"}
+    assert [folder.name for folder in (index.folder / "builds").iterdir()] == [after.collection]
+
+
+def builds_in_stages(index: Index) -> set[str]:
+    """Which builds the passages are of that a search in all stages finds."""
+    found = search(index, "storm", Plan(rerank=True, context=True, distinct=1, k=48, pool=48))
+    return {number for p in found.passages for number in re.findall(r"build (\d+)", p.chunk.text)}
