@@ -22,7 +22,7 @@ from level2_prompting.prove import fold, locate
 from level2_prompting.questions import Question
 
 FOLDER = Path(__file__).parent / "corpus_v1"
-DIGEST = "f78c7494d0be863a2da15bfeccaaf88319358df5e0284a794515635bd4f035a4"
+DIGEST = "59c6ba109932a5c56a3a9a3e06f2337cce7e53b1a87a594c6045d346a434325f"
 
 Split = Literal["development", "held-out"]
 Kind = Literal[
@@ -79,7 +79,7 @@ def questions(split: Split) -> tuple[Question, ...]:
 
 
 def open_held_out() -> tuple[Question, ...]:
-    """The held-out questions. Call it once, when nothing is left to choose; later looks choose by the first."""
+    """The held-out questions. Call it once, when nothing is left to choose: a second look is a choice."""
     return questions("held-out")
 
 
