@@ -29,7 +29,7 @@ def in_context(chunks: Sequence[Chunk]) -> list[str]:
 def heading_paths(chunks: Sequence[Chunk]) -> list[str]:
     """For each passage the headings that stand before it and apply to it, the outermost first.
 
-    A heading inside the passage is not among them: the passage says it itself.
+    A heading with which the passage begins is not among them: the passage says it itself.
     """
     paths: list[str] = []
     above: dict[int, str] = {}  # by level, in the order of the levels
@@ -37,11 +37,14 @@ def heading_paths(chunks: Sequence[Chunk]) -> list[str]:
     for chunk in chunks:
         if chunk.source != source:
             source, above, fenced = chunk.source, {}, False
-        paths.append(" > ".join(above.values()))
+        path = None
         for line in chunk.text.splitlines():
             fenced ^= bool(FENCE.match(line))
-            if not fenced and HEADING.match(line):
-                marks, _, title = line.partition(" ")
-                above = {level: name for level, name in above.items() if level < len(marks)}
-                above[len(marks)] = title.strip(" #")
+            heading = None if fenced else HEADING.match(line)
+            level = len(heading[0].rstrip()) if heading else 7
+            above = {higher: title for higher, title in above.items() if higher < level}
+            path = " > ".join(above.values()) if path is None else path  # what applies to the first line
+            if heading:
+                above[level] = line[heading.end() :].strip(" #")
+        paths.append(path or "")
     return paths

@@ -45,12 +45,13 @@ class CrossEncoder:
         Raises:
             LadderError: there is no cross-encoder in it.
         """
+        import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         folder = Path(name) if Path(name).is_dir() else settings().models / name
         try:
             model = AutoModelForSequenceClassification.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
             )
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
@@ -73,8 +74,8 @@ class CrossEncoder:
         for first in range(0, len(passages), BATCH):
             batch = list(passages[first : first + BATCH])
             pairs = self._tokenizer(
-                [question] * len(batch), batch, truncation="only_second", max_length=MOST_TOKENS,
-                padding=True, return_tensors="pt",
+                [question] * len(batch), batch, truncation=True, max_length=MOST_TOKENS, padding=True,
+                return_tensors="pt",
             )  # fmt: skip
             with torch.inference_mode():
                 found[first : first + BATCH] = self._model(**pairs).logits[:, 0].float().numpy()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ class Lexical:
         """The table that `save` wrote.
 
         Raises:
-            OSError, ValueError: it is not whole.
+            OSError, ValueError, EOFError: it is not whole.
         """
         from bm25s import BM25
 
@@ -84,7 +85,13 @@ class Lexical:
 
 def words(text: str) -> list[str]:
     """The words of a text that count, in order, repeats included."""
+    left_out = stop_words()
+    return [ENDING.sub("", word) for word in WORD.findall(text.lower()) if word not in left_out]
+
+
+@lru_cache
+def stop_words() -> frozenset[str]:
+    """Lucene's list for English, as bm25s brings it."""
     from bm25s.stopwords import STOPWORDS_EN
 
-    found = WORD.findall(text.lower())
-    return [ENDING.sub("", word) for word in found if word not in STOPWORDS_EN]
+    return frozenset(STOPWORDS_EN)

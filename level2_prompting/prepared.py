@@ -64,6 +64,7 @@ class Prepared:
         self._chunks, self._encode = chunks, encode
         self._folder = folder if folder and _holds(folder, chunks) else None
         self._words: dict[bool, Lexical] = {}
+        self._in_context: np.ndarray | None = None
 
     def words(self, in_context: bool) -> Lexical:
         """BM25's table of the passages, with the headings above them or without."""
@@ -78,17 +79,19 @@ class Prepared:
         return kept or _embed(self._chunks, self._encode, {})
 
     def in_context(self, plain: np.ndarray) -> np.ndarray:
-        """The vectors of the passages in their context, (C, D). Where there is none, `plain`'s row (C, D)."""
-        found, rows = plain.copy(), self.vectors.passages
-        found[rows >= 0] = self.vectors.table[rows[rows >= 0]]
-        return found
+        """The vectors of the passages in their context, (C, D): `plain`, but for those under a heading."""
+        if self._in_context is None:
+            found, rows = plain.copy(), self.vectors.passages
+            found[rows >= 0] = self.vectors.table[rows[rows >= 0]]
+            self._in_context = found
+        return self._in_context
 
     def _load_words(self, in_context: bool) -> Lexical | None:
         if self._folder is None:
             return None
         try:
             return Lexical.load(self._folder / TABLES[in_context], len(self._chunks))
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, EOFError, KeyError):
             return None
 
 
@@ -160,7 +163,7 @@ def _load_vectors(folder: Path) -> Vectors | None:
         keys = tuple(json.loads((folder / "keys.json").read_text(encoding="utf-8")))
         parts = ("table", "passages", "sentences", "owners")
         found = Vectors(keys, *(np.load(folder / f"{name}.npy", allow_pickle=False) for name in parts))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, EOFError, TypeError):
         return None
     return found if len(found.keys) == len(found.table) else None
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Place", "Plan", "Staged", "prepare", "search", "staged"]
 
 STAGES = ("dense", "bm25", "fused", "reranked")
+LONGEST_QUESTION = 2000  # characters
 TRIES = 5  # a search is begun anew if the index was replaced under it
 KEPT = 3  # indexes whose prepared files stay in memory
 
@@ -158,12 +159,18 @@ def search(index: Index, question: str, plan: Plan | None = None, provider: str 
         provider: `local`, `openai`, or None for the setting LADDER_PROVIDER: who may see the question.
 
     Raises:
-        BadUsage: the question is empty.
+        BadUsage: the question is empty or too long.
         LadderError: there is no index, it was made with a provider that may not see the question, or the
             service that makes vectors failed.
     """
-    if not question.strip():
+    question = " ".join(question.split())
+    if not question:
         raise BadUsage("The question is empty.", 'Ask one: ladder level2 search "What is a token?"')
+    if len(question) > LONGEST_QUESTION:
+        raise BadUsage(
+            f"The question has {len(question):,} characters, more than {LONGEST_QUESTION:,}.",
+            "Search for fewer words; long texts belong into the index.",
+        )
     for _ in range(TRIES):
         snapshot = index.snapshot()
         _stays_where_it_should(snapshot.manifest, provider)
