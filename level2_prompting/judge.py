@@ -3,9 +3,9 @@
     judged = judge(found, "gpt-5.5", provider="openai")
     print(judged.means["v2"].value, judged.failed)
 
-A judge reads what a scorer cannot: whether an answer in other words is right. But it is a model with tastes of
-its own, such as for long answers (Zheng et al., arXiv 2306.05685), so it decides nothing here. It is off by
-default, for each verdict is one more request.
+A judge reads what a scorer cannot: whether an answer in other words is right. But it is a model with tastes
+of its own, such as for long answers (Zheng et al., arXiv 2306.05685), so it decides nothing here. It is off
+by default, for each verdict is one more request.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from shared.clients import endpoint, openai_client
 if TYPE_CHECKING:
     from mlflow.genai.judges import Judge
 
+NEEDED = {
+    "MLFLOW_MODEL_CATALOG_URI": "",  # else MLflow asks github.com how long the judge's context is
+    "OPENAI_API_KEY": "in the header",  # it insists on one here, even if a header holds it
+}
 # MLflow sends the three fields in a message of their own; here they are named.
 INSTRUCTIONS = """\
 A model was given the task in {{ inputs }} and answered with {{ outputs }}. The right answer is in
@@ -123,9 +127,8 @@ def _judge(model: str, provider: str | None) -> Iterator[Judge]:
     from mlflow.genai.judges import make_judge
 
     client = openai_client(provider)
-    missing = "OPENAI_API_KEY" not in os.environ  # MLflow insists on one, even if a header is given
-    if missing:
-        os.environ["OPENAI_API_KEY"] = "in the header"
+    added = {name: value for name, value in NEEDED.items() if name not in os.environ}
+    os.environ.update(added)
     try:
         yield make_judge(
             "right", INSTRUCTIONS, f"openai:/{model}", feedback_value_type=Literal["yes", "no"],
@@ -133,8 +136,8 @@ def _judge(model: str, provider: str | None) -> Iterator[Judge]:
             extra_headers={"Authorization": f"Bearer {client.api_key}"},
         )  # fmt: skip
     finally:
-        if missing:
-            del os.environ["OPENAI_API_KEY"]
+        for name in added:
+            del os.environ[name]
 
 
 def _verdict(asked: Judge, outcome: Outcome) -> Verdict:

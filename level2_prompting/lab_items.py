@@ -46,7 +46,7 @@ def items(name: str, folder: Path = FOLDER) -> list[Item]:
     """The items of a prompt.
 
     Raises:
-        LadderError: there are none, or a line of the file is no item.
+        LadderError: there are none, a line of the file is no item, or the schema is none.
     """
     file, schema_file = folder / f"{name}.jsonl", folder / f"{name}.schema.json"
     try:
@@ -55,7 +55,7 @@ def items(name: str, folder: Path = FOLDER) -> list[Item]:
         raise LadderError(
             f"There are no items to try the prompt {name} on.", f"Write them into {file}, one a line."
         ) from None
-    schema = json.loads(schema_file.read_text(encoding="utf-8")) if schema_file.exists() else None
+    schema = _schema(schema_file) if schema_file.exists() else None
     found = [_item(file, number, line, schema) for number, line in enumerate(lines, 1) if line.strip()]
     twice = {item.id for item in found if sum(other.id == item.id for other in found) > 1}
     if twice or not found:
@@ -88,9 +88,24 @@ def check_fit(prompts: Sequence[Prompt], chosen: Sequence[Item]) -> None:
 def _item(file: Path, number: int, line: str, schema: dict[str, Any] | None) -> Item:
     try:
         row = json.loads(line)
-        return Item(str(row["id"]), dict(row["inputs"]), dict(row["expectations"]), schema)
+        item = Item(str(row["id"]), dict(row["inputs"]), dict(row["expectations"]), schema)
+        if "quote_from" in item.expectations:
+            _ = item.inputs[item.expectations["quote_from"]]
+        return item
     except (ValueError, KeyError, TypeError) as error:
         raise LadderError(
             f"{file}, line {number}, is no item ({type(error).__name__}: {error}).",
             'Write {"id": …, "inputs": {…}, "expectations": {…}} in one line.',
         ) from None
+
+
+def _schema(file: Path) -> dict[str, Any]:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        schema = json.loads(file.read_text(encoding="utf-8"))
+        Draft202012Validator.check_schema(schema)
+    except (ValueError, SchemaError) as error:
+        first = str(error).partition("\n")[0]
+        raise LadderError(f"{file} is no JSON schema: {first}.", "Mend it, or remove it.") from None
+    return schema

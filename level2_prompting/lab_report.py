@@ -26,7 +26,7 @@ from shared.tables import number, table
 class Mean:
     """The mean of a score over `n` answers, with its 95 % interval: the bootstrap over items.
 
-    Where every answer scores the same, the interval is that one value: items that were never seen do not count.
+    Where every answer scores the same, the interval is that one value: what was never seen cannot be drawn.
     """
 
     value: float

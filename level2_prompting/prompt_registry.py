@@ -37,8 +37,15 @@ def mirror(prompt: Prompt) -> PromptVersion:
     """The prompt's entry in the registry. The same text is registered once.
 
     Raises:
-        LadderError: the store cannot be reached.
+        LadderError: the store cannot be reached, or MLflow would read other variables out of the prompt.
     """
+    for text in (prompt.system, prompt.asked):
+        if {name for _, name in parts(text) if name} != set(_VARIABLE.findall(to_registry(text))):
+            raise LadderError(
+                f"{prompt.name} {prompt.version} has a name between two literal braces, "
+                "which MLflow takes for a variable.",
+                "Put something else between the braces.",
+            )
     client = store.prepare_store()
     with store.told_plainly(), FileLock(home_folder() / "prompts.lock"):
         messages = [
