@@ -115,9 +115,9 @@ def engine(provider: str | None = None, model: str = "", temperature: float | No
     if provider == "local" and LOCAL_ALIASES.get(name, name) == "reader":
         raise BadUsage(
             "The reader follows no instructions: with every prompt it would answer the same.",
-            "Name an engine that follows them, such as any OpenAI-compatible server: LADDER_PROVIDER=openai "
-            "OPENAI_BASE_URL=http://127.0.0.1:11434/v1 OPENAI_API_KEY=any LADDER_CHAT_MODEL=its-model "
-            "ladder level2 lab",
+            "Name an engine that follows them. Any OpenAI-compatible server: LADDER_PROVIDER=openai "
+            "OPENAI_BASE_URL=http://127.0.0.1:11434/v1 OPENAI_API_KEY=any LADDER_CHAT_MODEL=its-model; "
+            "or an instruct model's folder: LADDER_CHAT_FOLDERS=path/to/NAME LADDER_CHAT_MODEL=NAME",
         )
     # A header of the local service tells which engine answered.
     update: dict[str, Any] = {"include_response_headers": True, "temperature": temperature}

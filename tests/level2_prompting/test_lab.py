@@ -168,6 +168,7 @@ def test_the_reader_is_refused_with_what_would_work(fresh_settings: pytest.Monke
         done = lab(*words)
         assert done.exit_code == 2 and "follows no instructions" in done.stderr
         assert "LADDER_PROVIDER=openai" in done.stderr and "OPENAI_BASE_URL=" in done.stderr
+        assert "LADDER_CHAT_FOLDERS=" in done.stderr
     with pytest.raises(BadUsage, match="reader"):
         engine("local", "reader")
 
