@@ -1,4 +1,4 @@
-"""The commands of level 2: `ladder level2 index|ask|search|evaluate`.
+"""The commands of level 2: `ladder level2 index|ask|chat|search|evaluate`.
 
 Results go to stdout, everything else to stderr; the link to what was recorded comes last.
 """
@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def ask(words: tuple[str, ...], k: int, provider: str | None, as_json: bool) -> 
 def _draft() -> Iterator[Callable[[str], None]]:
     """Takes the model's words as they come: on a terminal shown until the proven ones replace them."""
     if not sys.stderr.isatty():
-        yield lambda text: None
+        yield _nothing
         return
     from rich.console import Console
     from rich.live import Live
@@ -134,20 +134,26 @@ def _draft() -> Iterator[Callable[[str], None]]:
         yield on_delta
 
 
+def _nothing(text: str) -> None:
+    """There is nobody who watches a draft, or none comes."""
+
+
 def _show(answer: Any) -> None:
     """What is proven, on stdout, or that nothing is; on stderr what was left out."""
+    from level2_prompting.hygiene import clean
+
     for claim in answer.claims:
-        quote = " ".join(claim.quote.split())
+        quote = " ".join(clean(claim.quote).split())  # a terminal obeys what is invisible
         place = f"[{claim.passage}] {claim.source}, characters {claim.start} to {claim.end}"
         if claim.text == quote:
             click.echo(f'"{quote}"\n    {place}')
         else:
             click.echo(f'{claim.text}\n    {place}: "{quote}"')
     if answer.abstained:
-        click.echo(answer.text)
-    for one in answer.dropped:
-        say(f"Dropped: {one.text} ({one.reason})")
-    if answer.abstained:
+        click.echo(clean(answer.text))
+    for one in () if answer.withheld else answer.dropped:
+        say(f"Dropped: {clean(one.text)} ({one.reason})")
+    if answer.abstained and not answer.withheld:
         names = ", ".join(dict.fromkeys(p.chunk.source for p in answer.passages))
         say(f"The nearest passages are in: {names}")
     tokens = f", {answer.usage['total_tokens']:,} tokens" if answer.usage else ""
@@ -202,6 +208,70 @@ def search(
     if show_stages:
         click.echo(table(*found.table(), right=[*found.stages]))
         click.echo(", ".join(f"{step} {1000 * seconds:.1f} ms" for step, seconds in found.times.items()))
+
+
+@cli.command(epilog=example("ladder level2 chat", "ladder level2 chat --tools --provider openai"))
+@click.option("-k", default=4, show_default=True, type=click.IntRange(1, 20), help="Passages to read.")
+@click.option("--tools", is_flag=True, help="Let the engine call a calculator and the search.")
+@provider_option
+@click.option("--json", "as_json", is_flag=True, help="Print each turn as JSON, one a line.")
+def chat(k: int, tools: bool, provider: str | None, as_json: bool) -> None:
+    """Talk with the indexed documents: a follow-up question may refer to what was said before.
+
+    Each question is first put so that it stands alone, and shown as it is asked. /new begins a new
+    conversation, /quit ends. Questions that are piped in are answered one a line.
+    """
+    from level2_prompting.chat import HELP, Chat, converse, record_turn
+    from level2_prompting.library import current
+
+    with waiting("Opening the index …"):
+        found = current(say)
+    talk = Chat(found, k=k, provider=provider, tools=tools)
+    patient = sys.stdin.isatty()
+    if patient:
+        say(f"Ask the documents. {HELP}")
+
+    def answer(question: str) -> None:
+        with waiting("Reading the question …"):
+            put = talk.put(question)
+        if put.alone.by != "asked":
+            say(f"Asked as: {put.alone.text}")
+        with nullcontext(_nothing) if tools else _draft() as on_delta:
+            turn = talk.answer(put, on_delta, _show_call)
+        if not as_json:
+            _show(turn.answer)
+        with waiting(RECORDING):
+            trace = record_turn(turn, source="command")
+        if as_json:
+            about = {"trace_id": trace.id if trace else None, "url": trace.url if trace else None}
+            click.echo(json.dumps({**turn.as_dict(), **about}, ensure_ascii=False))
+        else:
+            say_run(trace.url if trace else None, "Trace")
+
+    if not converse(talk, _typed(patient), answer, say, patient):
+        sys.exit(1)
+
+
+def _typed(patient: bool) -> Iterator[str]:
+    """What a person types, or the lines that are piped in. Ctrl-C and Ctrl-D at the prompt end it."""
+    if not patient:
+        yield from (line.decode(errors="replace") for line in sys.stdin.buffer)
+        return
+    while True:
+        try:
+            yield click.prompt("Question", default="", show_default=False, err=True)
+        except click.Abort:
+            say("")
+            return
+
+
+def _show_call(call: Any) -> None:
+    """A tool that was called, with what came of it."""
+    from level2_prompting.hygiene import clean
+
+    given = ", ".join(str(value) for value in call.arguments.values())
+    result = " ".join(clean(call.result).split())
+    say(clean(f"Called {call.name}({given}): {result[:200]}{' …' * (len(result) > 200)}"))
 
 
 @cli.command(epilog=example("ladder level2 evaluate", "ladder level2 evaluate --json"))
