@@ -13,10 +13,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,131 +24,18 @@ from level2_prompting.cross import CrossEncoder
 from level2_prompting.fuse import best_first, reciprocal_rank_fusion
 from level2_prompting.late import max_similarity
 from level2_prompting.manifest import unit
-from level2_prompting.prepared import Encode, Prepared, prepare
-from level2_prompting.split import Chunk
+from level2_prompting.plan import Candidate, Place, Plan, Staged
+from level2_prompting.prepared import Encode, Prepared
 from shared.errors import BadUsage, LadderError
 from shared.settings import settings
 
 if TYPE_CHECKING:
-    from level2_prompting.index import Index, Passage
+    from level2_prompting.index import Index
     from level2_prompting.manifest import Manifest, Snapshot
 
-__all__ = ["Candidate", "Place", "Plan", "Staged", "prepare", "search", "staged"]
-
-STAGES = ("dense", "bm25", "fused", "reranked")
 LONGEST_QUESTION = 2000  # characters
 TRIES = 5  # a search is begun anew if the index was replaced under it
 KEPT = 3  # indexes whose prepared files stay in memory
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a search does. The page shows each of these as a knob.
-
-    Attributes:
-        k: how many passages are wanted.
-        dense, bm25: whether to search by meaning, and by words. With both, the rankings are fused.
-        rerank: whether to judge the pool again by its sentences.
-        context: whether a passage is found with the headings above it.
-        distinct: of two passages whose cosine is above it, only the better ranked stays; 1 keeps all.
-        pool: how many candidates a stage hands to the next.
-        dense_weight, bm25_weight: how much each ranking counts when they are fused.
-        cross_encoder: a folder, or the name of one among the home's models: it reranks in place of sentences.
-    """
-
-    k: int = 4
-    dense: bool = True
-    bm25: bool = True
-    rerank: bool = False
-    context: bool = False
-    distinct: float = 0.97
-    pool: int = 50
-    dense_weight: float = 1.0
-    bm25_weight: float = 1.0
-    cross_encoder: str = ""
-
-    def __post_init__(self) -> None:
-        if not (self.dense or self.bm25):
-            raise BadUsage("With neither dense nor bm25 there is no search.", "Leave one of them on.")
-        if not 1 <= self.k <= self.pool:
-            raise BadUsage(
-                f"{self.k} passages cannot come from a pool of {self.pool}.", "Choose 1 ≤ k ≤ pool."
-            )
-        if min(self.dense_weight, self.bm25_weight) < 0 or not 0 < self.distinct <= 1:
-            raise BadUsage(
-                f"A weight is below 0, or distinct is not in (0, 1]: {self}.", "Choose other numbers."
-            )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a stage puts a passage, from 1, and the score it does so by: larger is better."""
-
-    rank: int
-    score: float
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A passage that a stage came up with.
-
-    Attributes:
-        places: its place in each stage that it took part in: "dense", "bm25", "fused", "reranked".
-        twin: the id of a better ranked passage that says the same, for which it was left out.
-    """
-
-    chunk: Chunk
-    places: Mapping[str, Place]
-    twin: str = ""
-
-
-@dataclass(frozen=True)
-class Staged:
-    """What a search in stages found, and how.
-
-    Attributes:
-        passages: the k best, each with the cosine of its vector and the question's, whatever ranked it.
-        texts: the whole documents that they are from, by name.
-        candidates: all that the last stage ranked, best first, near-duplicates included.
-        times: seconds of each step, in order.
-    """
-
-    question: str
-    plan: Plan
-    passages: tuple[Passage, ...]
-    texts: dict[str, str]
-    candidates: tuple[Candidate, ...]
-    times: dict[str, float] = field(compare=False)
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """The stages that ranked, in the order in which they did."""
-        return tuple(stage for stage in STAGES if any(stage in c.places for c in self.candidates))
-
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Columns and rows that show each candidate's rank and score in each stage."""
-        columns = ["", *self.stages, "source", "passage"]
-        rows = []
-        for candidate in self.candidates:
-            chunk = candidate.chunk
-            number = next((n for n, p in enumerate(self.passages, 1) if p.chunk.id == chunk.id), None)
-            mark = f"S{number}" if number else "twin" if candidate.twin else ""
-            places = [candidate.places.get(stage) for stage in self.stages]
-            cells = [f"{place.rank}. {place.score:.4f}" if place else "–" for place in places]
-            rows.append([mark, *cells, chunk.source, " ".join(chunk.text.split())[:60]])
-        return columns, rows
-
-    def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
-        return {
-            "question": self.question, "plan": asdict(self.plan),
-            "passages": [{**asdict(p.chunk), "similarity": round(p.similarity, 4)} for p in self.passages],
-            "candidates": [
-                {"id": c.chunk.id, "twin": c.twin, "places": {s: asdict(p) for s, p in c.places.items()}}
-                for c in self.candidates
-            ],
-            "times": {step: round(seconds, 5) for step, seconds in self.times.items()},
-        }  # fmt: skip
 
 
 def search(index: Index, question: str, plan: Plan | None = None, provider: str | None = None) -> Staged:
@@ -202,11 +88,11 @@ def staged(snapshot: Snapshot, prepared: Prepared, encode: Encode, question: str
         table = prepared.in_context(snapshot.vectors) if plan.context else snapshot.vectors
         cosines = table @ asked  # (C,)
         if plan.dense:
-            stages["dense"] = _ranking(range(len(chunks)), cosines, plan.pool)
+            stages["dense"] = _ranking(np.arange(len(chunks)), cosines, plan.pool)
     if plan.bm25:
         with _timed(times, "bm25"):
             scores = prepared.words(plan.context).scores(question)  # (C,)
-            stages["bm25"] = _ranking(np.flatnonzero(scores).tolist(), scores, plan.pool)
+            stages["bm25"] = _ranking(np.flatnonzero(scores), scores, plan.pool)
     if plan.dense and plan.bm25:
         with _timed(times, "fuse"):
             weights = (plan.dense_weight, plan.bm25_weight)
@@ -215,13 +101,7 @@ def staged(snapshot: Snapshot, prepared: Prepared, encode: Encode, question: str
     last = next(reversed(stages.values()))
     if plan.rerank or plan.cross_encoder:
         with _timed(times, "rerank"):
-            pool = list(last)
-            if plan.cross_encoder:
-                texts = in_context(chunks) if plan.context else [chunk.text for chunk in chunks]
-                judged = CrossEncoder.load(plan.cross_encoder).scores(question, [texts[n] for n in pool])
-                again = dict(zip(pool, judged.tolist(), strict=True))
-            else:
-                again = _by_sentences(prepared, asked, pool, cosines)
+            again = _judged(snapshot, prepared, question, asked, cosines, list(last), plan)
             last = stages["reranked"] = _places(best_first(again), again)
     with _timed(times, "distinct"):
         twins = _twins(list(last), snapshot.vectors, plan.distinct)
@@ -240,18 +120,24 @@ def staged(snapshot: Snapshot, prepared: Prepared, encode: Encode, question: str
     return Staged(question, plan, passages, sources, candidates, times)
 
 
-def _by_sentences(
-    prepared: Prepared, asked: np.ndarray, pool: Sequence[int], cosines: np.ndarray
-) -> dict[int, float]:
-    """Each passage's score: the mean of its own cosine and that of its best sentence.
+def _judged(
+    snapshot: Snapshot, prepared: Prepared, question: str, asked: np.ndarray, cosines: np.ndarray,
+    pool: list[int], plan: Plan,
+) -> dict[int, float]:  # fmt: skip
+    """The scores by which the pool is ranked again: a cross-encoder's if the plan names one.
 
-    Chosen on the 40 development questions over the ten articles, all passages judged: nDCG@10 is 0.86 so,
-    0.81 by the best sentence alone, 0.79 by the passage alone. Cutting the question into runs of four words,
-    one part each, gives 0.77 alone and no more than 0.86 together, and has many more texts to embed.
+    Otherwise the mean of a passage's own cosine and that of its best sentence. That was chosen on the 40
+    development questions over the ten articles, all passages judged: nDCG@10 is 0.86 so, 0.81 by the best
+    sentence alone, 0.79 by the passage alone. Cutting the question into runs of four words, one part each,
+    gives 0.77 alone and no more than 0.86 together, and has many more texts to embed.
     """
+    if plan.cross_encoder:
+        texts = in_context(snapshot.chunks) if plan.context else [chunk.text for chunk in snapshot.chunks]
+        scores = CrossEncoder.load(plan.cross_encoder).scores(question, [texts[n] for n in pool])
+        return dict(zip(pool, scores.tolist(), strict=True))
     kept = prepared.vectors
     place = np.full(len(cosines), -1)
-    place[list(pool)] = range(len(pool))  # each candidate's own, -1 elsewhere
+    place[pool] = range(len(pool))  # each candidate's own, -1 elsewhere
     wanted = place[kept.owners] >= 0
     rows, owners = kept.sentences[wanted], place[kept.owners[wanted]]
     best = max_similarity(asked[None], kept.table[rows], owners, len(pool))  # (pool,)
@@ -274,14 +160,14 @@ def _twins(order: Sequence[int], vectors: np.ndarray, distinct: float) -> dict[i
     return twins
 
 
-def _ranking(numbers: Sequence[int], scores: np.ndarray, most: int) -> dict[int, Place]:
+def _ranking(numbers: np.ndarray, scores: np.ndarray, most: int) -> dict[int, Place]:
     """The best of these passages by score; of equal ones the first in the documents' order."""
-    found = {n: float(scores[n]) for n in numbers}
-    return _places(best_first(found)[:most], found)
+    order = np.argsort(-scores[numbers], kind="stable")[:most]
+    return _places(numbers[order].tolist(), scores)
 
 
-def _places(order: Sequence[int], scores: Mapping[int, float]) -> dict[int, Place]:
-    return {n: Place(rank, scores[n]) for rank, n in enumerate(order, 1)}
+def _places(order: Sequence[int], scores: Mapping[int, float] | np.ndarray) -> dict[int, Place]:
+    return {n: Place(rank, float(scores[n])) for rank, n in enumerate(order, 1)}
 
 
 @contextmanager
