@@ -186,7 +186,3 @@ def fit(network: Any, course: list[tuple[list[int], int]], steps: int) -> None:
         schedule.step()
     network.eval()
     torch.set_num_threads(threads)
-
-
-if __name__ == "__main__":
-    print(json.dumps({"made": str(build(Path("tiny-chat")))}))

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,44 @@ def test_greedy_is_generates_own(client: openai.OpenAI, oracle, question: str, t
     assert answer.choices[0].finish_reason == ("stop" if ended else "length")
     assert answer.usage.completion_tokens == len(made) - ended
     assert answer.usage.prompt_tokens == prompt["input_ids"].shape[1]
+
+
+def architectures() -> dict[str, dict[str, Any]]:
+    """Three that keep what they read in other ways than Llama: absolute places, and a sliding window."""
+    return {
+        "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 256},
+        "gpt_neox": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
+        "gemma3_text": {
+            "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "head_dim": 8, "sliding_window": 16,
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", architectures())
+def test_greedy_is_generates_own_for_any_architecture(tmp_path: Path, oracle, kind: str):
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from shared.service.engines.causal import Causal
+
+    tokenizer = oracle[1]
+    size = {"vocab_size": len(tokenizer), "intermediate_size": 64, "max_position_embeddings": 256}
+    marks = {"eos_token_id": tokenizer.eos_token_id, "bos_token_id": None, "pad_token_id": None}
+    config = AutoConfig.for_model(kind, **(size | marks | architectures()[kind]))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config).eval()
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    prompt = tokenizer.apply_chat_template(
+        [user(TIDES)], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    made = model.generate(**prompt, max_new_tokens=40, do_sample=False)[0][prompt["input_ids"].shape[1] :]
+    engine = Causal(kind, tmp_path, "cpu")
+    count, deltas = engine.chat([Message("user", TIDES)], ChatAsk(max_tokens=40), threading.Event())
+    assert count == prompt["input_ids"].shape[1]
+    decoded = tokenizer.decode(made, skip_special_tokens=True).rstrip("\ufffd")
+    assert "".join(delta.text for delta in deltas) == decoded
 
 
 def test_a_conversation_is_read_by_the_models_own_template(client: openai.OpenAI, oracle):
@@ -291,6 +330,30 @@ def test_weights_that_are_missing_are_not_made_up(tiny_chat: Path, tmp_path: Pat
         Causal("holes", folder, "cpu")
 
 
+def test_a_model_that_keeps_no_keys_and_values_is_a_sentence(tmp_path: Path, oracle):
+    from transformers import MambaConfig, MambaForCausalLM
+
+    from shared.service.engines.causal import Causal
+
+    MambaForCausalLM(MambaConfig(vocab_size=500, hidden_size=32, num_hidden_layers=1)).save_pretrained(
+        tmp_path
+    )
+    oracle[1].save_pretrained(tmp_path)
+    with pytest.raises(LadderError, match="keeps no keys and values"):
+        Causal("mamba", tmp_path, "cpu")
+
+
+def test_a_pull_fetches_the_safetensors_and_what_belongs_to_them():
+    """The oracle is the hub's own filter, on the files that such repositories hold."""
+    from huggingface_hub.utils import filter_repo_objects
+
+    from shared.pull import NOT_WANTED
+
+    kept = ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", "tokenizer.model"]
+    left = ["onnx/model.onnx", "pytorch_model.bin", "model-q4.gguf", "runs/a/events", "original/x.pth"]
+    assert list(filter_repo_objects([*kept, *left], ignore_patterns=NOT_WANTED)) == kept
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_device_that_is_not_there_is_a_sentence(tiny_chat: Path):
     from shared.service.engines.causal import Causal
@@ -346,6 +409,33 @@ def test_any_tokens_are_spelled_as_they_are_decoded(oracle, data: st.DataObject)
     spelling = Spelling(tokenizer)
     pieces = [spelling.add(token) for token in ids] + [spelling.rest()]
     assert "".join(pieces) == tokenizer.decode(ids, skip_special_tokens=True).rstrip("\ufffd")
+
+
+@given(content=st.text(st.one_of(st.sampled_from("ab .é東👋🏽"), st.characters(codec="utf-8")), max_size=20))
+def test_tokenizers_that_eat_the_first_blank_are_spelled_too(content: str):
+    """As Llama 2's and Gemma's do it: a blank is ▁, and what is not in the vocabulary comes byte by byte."""
+    content = content.replace("\ufffd", "").replace("▁", "")
+    tokenizer = metaspace()
+    spelling = Spelling(tokenizer)
+    ids = tokenizer(content)["input_ids"]
+    pieces = [spelling.add(token) for token in ids] + [spelling.rest()]
+    assert "".join(pieces) == tokenizer.decode(ids) == content
+
+
+@cache
+def metaspace() -> Any:
+    from tokenizers import Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = [*(f"<0x{byte:02X}>" for byte in range(256)), "▁", *"abcde.", "▁a", "ab", "▁ab"]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    merges = [("▁", "a"), ("a", "b"), ("▁", "ab")]
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
 # ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,7 @@ class Causal:
         self._ends = ends(self._model, self._tokenizer)
         self._marks = [t.content for t in self._tokenizer.added_tokens_decoder.values() if t.special]
         self._takes_tools = toolcalls.BEGIN in self._tokenizer.get_chat_template(tools=[])
-        forward = inspect.signature(self._model.forward).parameters
-        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in forward else {}
+        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters(self._model) else {}
         self._tokens: Any = None  # the automaton's vocabulary, made when the first schema comes
         reads = f"{self._limit} tokens" if self._limit else "any length"
         print(f"{name}: {why}; reads {reads}", file=sys.stderr, flush=True)
@@ -113,7 +112,7 @@ class Causal:
         if ask.schema is None:
             return None
         if self._tokens is None:
-            width = self._model.get_output_embeddings().weight.shape[0]
+            width = self._model.config.get_text_config().vocab_size
             self._tokens = vocabulary(self._tokenizer, width, self._ends)
         return Grammar(ask.schema, self._tokens)
 
@@ -180,8 +179,12 @@ def loaded(name: str, folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
         own |= {"dtype": dtype, "use_safetensors": True, "output_loading_info": True}
         read: Any = AutoModelForCausalLM.from_pretrained(folder, **own)
         model, told = read
-        reason = f"{len(told['missing_keys'])} weights are missing" if told["missing_keys"] else ""
-        reason = reason or ("" if tokenizer.chat_template else "its tokenizer has no chat template")
+        lacking = {
+            f"{len(told['missing_keys'])} weights are missing": bool(told["missing_keys"]),
+            "its tokenizer has no chat template": not tokenizer.chat_template,
+            "it keeps no keys and values": "past_key_values" not in parameters(model),
+        }
+        reason = next((words for words, wrong in lacking.items() if wrong), "")
     except Exception as error:  # whatever can be wrong with somebody's files
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     if reason:
@@ -191,6 +194,11 @@ def loaded(name: str, folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
             "template.",
         )
     return model, tokenizer
+
+
+def parameters(model: Any) -> Collection[str]:
+    """What a model's forward takes."""
+    return inspect.signature(model.forward).parameters
 
 
 def ends(model: Any, tokenizer: Any) -> frozenset[int]:
