@@ -1,7 +1,7 @@
 """Search by words: BM25 ranks passages by the rare words that they share with the question.
 
     lexical = Lexical.of(["A tide gate holds back the sea.", "A gull is grey."])
-    lexical.scores("tides")    # array([0.29, 0.  ])
+    lexical.scores("tides")    # array([0.23, 0.  ])
 
 The formula is that of Lucene (Kamphuis et al., "Which BM25 Do You Mean?", 2020), computed by bm25s: the sum
 over the question's words of idf · tf / (tf + K1 · (1 - B + B · length / mean length)), with

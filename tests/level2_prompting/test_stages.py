@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -378,6 +379,34 @@ def test_an_index_is_searched_in_stages(tmp_path: Path) -> None:
     assert [p.similarity for p in dense] == pytest.approx(
         [p.similarity for p in index.search("harbour", k=5).passages], abs=1e-5
     )
+
+
+class Remembers(WordVectors):
+    """It remembers what it embedded."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self.texts += texts
+        return super().embed_documents(texts)
+
+
+def test_a_build_prepares_what_the_stages_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = Remembers()
+    index = Index(tmp_path, "local", embedder)
+    manifest = index.build([Document(name, text) for name, text in TEXTS.items()])
+    embedder.texts.clear()
+    plan = Plan(rerank=True, context=True)
+    found = search(index, "What holds back the sea?", plan)
+    assert embedder.texts == ["What holds back the sea?"]
+    here = find("What holds back the sea?", plan)  # Chroma may round a vector's last bit
+    assert [p.chunk for p in found.passages] == [p.chunk for p in here.passages]
+    for one, other in zip(found.candidates, here.candidates, strict=True):
+        assert one.places["reranked"].score == pytest.approx(other.places["reranked"].score, abs=1e-6)
+    shutil.rmtree(index.extra(manifest))  # as in an index of an older version
+    monkeypatch.setattr("level2_prompting.stages._open", {})
+    assert search(index, "What holds back the sea?", plan) == found and len(embedder.texts) > 2
 
 
 class Replaces(WordVectors):
