@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -29,6 +28,7 @@ from filelock import FileLock
 from level2_prompting.documents import Document
 from level2_prompting.failures import told
 from level2_prompting.incremental import BATCH, Encode, fill, reusable
+from level2_prompting.leftovers import remove_all_but
 from level2_prompting.manifest import Manifest, Snapshot, chunk_of, fingerprint, passages
 from level2_prompting.prepared import prepare
 from level2_prompting.selfcheck import check
@@ -198,7 +198,7 @@ class Index:
                 write_atomic(self.folder / "current.json", json.dumps(asdict(manifest), indent=1))
             finally:  # the pointer says which build is to stay: the new one, or the old if this failed
                 with suppress(LadderError):
-                    self._remove_all_but(self.manifest())
+                    remove_all_but(self.manifest(), self.folder, self._client())
         return manifest
 
     def _write(
@@ -234,19 +234,6 @@ class Index:
             return None
         same = old and (old.provider, old.model) == (new.provider, new.model)
         return self._snapshot(old) if old and same else None
-
-    def _remove_all_but(self, manifest: Manifest | None) -> None:
-        """Old builds, and what builds left behind that failed or were killed."""
-        stays = manifest.collection if manifest else ""
-        for collection in self._client().list_collections():
-            if collection.name != stays:
-                self._client().delete_collection(collection.name)
-        for folder in (self.folder / "builds").glob("*"):
-            if folder.name != stays:
-                shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.folder / "texts").glob("*.txt"):
-            if manifest is None or file.stem not in manifest.documents.values():
-                file.unlink(missing_ok=True)
 
     # Parts ---------------------------------------------------------------------------------------------
 

@@ -75,6 +75,7 @@ def test_a_new_build_replaces_the_old_and_leaves_nothing_behind(index: Index) ->
     first = index.build(documents(1))
     second = index.build([Document("a.md", "New words of build 2.")])
     assert collections(index) == [second.collection] != [first.collection]
+    assert len([path for path in (index.folder / "chroma").iterdir() if path.is_dir()]) == 1  # its graph
     assert [file.stem for file in (index.folder / "texts").iterdir()] == list(second.documents.values())
     assert builds(index.search("tide", k=4)) == {"2"}
 
