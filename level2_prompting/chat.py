@@ -83,8 +83,8 @@ class Chat:
         model: BaseChatModel | None = None,
     ) -> None:
         self._index, self._k, self._provider, self._tools, self._model = index, k, provider, tools, model
-        if tools:
-            check_calls_tools(engine(provider, model))
+        if tools and model is None:
+            check_calls_tools(provider)
         self.history = History()
         self.new()
 

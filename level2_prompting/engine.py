@@ -22,8 +22,19 @@ class Engine:
 
     @property
     def follows_instructions(self) -> bool:
-        """Whether it does what a prompt says. The embedded reader only quotes the prompt's sources."""
-        return self.provider != "local" or LOCAL_ALIASES.get(self.name, self.name) != "reader"
+        """Whether it does what a prompt says."""
+        return follows_instructions(self.provider, self.name)
+
+
+def follows_instructions(provider: str | None = None, name: str = "") -> bool:
+    """Whether a provider's model does what a prompt says. The embedded reader only quotes its sources.
+
+    Args:
+        provider, name: empty for what is set, or the default.
+    """
+    provider = provider or settings().provider
+    name = name or default_chat_model(provider)
+    return provider != "local" or LOCAL_ALIASES.get(name, name) != "reader"
 
 
 def engine(provider: str | None = None, model: BaseChatModel | None = None) -> Engine:

@@ -30,7 +30,7 @@ from level2_prompting.ask import (
 )
 from level2_prompting.calculator import calculate
 from level2_prompting.claims import judge
-from level2_prompting.engine import Engine, engine, made_by, usage
+from level2_prompting.engine import engine, follows_instructions, made_by, usage
 from level2_prompting.failures import told
 from level2_prompting.index import Index, Passage
 from level2_prompting.split import Chunk
@@ -143,8 +143,9 @@ def ask_with_tools(
     from langchain_core.messages import ToolMessage
 
     question = one_line(question)
+    if model is None:
+        check_calls_tools(provider)
     who = engine(provider, model)
-    check_calls_tools(who)
     stays_where_it_should(index, who.provider)
     began = time.monotonic()
     spans: list[Span] = []
@@ -184,9 +185,9 @@ def ask_with_tools(
     return answer, tuple(calls)
 
 
-def check_calls_tools(who: Engine) -> None:
-    """Raises LadderError for an engine of which it is known that it calls no tools."""
-    if not who.follows_instructions:
+def check_calls_tools(provider: str | None = None) -> None:
+    """Raises LadderError if it is known of the provider's engine that it calls no tools."""
+    if not follows_instructions(provider):
         raise LadderError(
             "The reader calls no tools: it only quotes the passages that it is given.",
             "Name an engine that does: --provider openai, with OPENAI_BASE_URL for any compatible server.",

@@ -1,4 +1,4 @@
-"""Retrieved text stays data: nothing invisible in a prompt, no forged end of a source, no answer that leaks."""
+"""Retrieved text stays data: nothing invisible, no forged end of a source, and no answer that leaks."""
 
 from __future__ import annotations
 
