@@ -21,16 +21,18 @@ from dataclasses import dataclass
 
 from shared.grounding import Cited
 
+LONGEST = 2000  # characters of a marker; what goes on for longer is text
 SPACE = r"[^\S\n]*"
 ID = r"[^\s\[\]【】:,;\"“”]{1,40}"
-IN_MARKS = r'"((?:[^"\\\n]|\\.)*)"|“([^”\n]*)”'
+BODY = r'[^"\\\n]*(?:\\.[^"\\\n]*)*'
+IN_MARKS = rf'"({BODY})"|“([^”\n]*)”'
 ITEM = rf"({ID})(?:{SPACE}:{SPACE}(?:{IN_MARKS}))?"
 NEXT = rf"{SPACE}[,;]{SPACE}"
 MARKER = re.compile(rf"[\[【]{SPACE}{ITEM}(?:{NEXT}{ITEM})*{SPACE}[\]】]")
 # The beginning of a marker that goes on in the next piece.
 BEGUN = re.compile(
     rf"[\[【]{SPACE}(?:{ITEM}{NEXT})*"
-    rf"(?:{ID}{SPACE}(?::{SPACE}(?:(?:{IN_MARKS}){SPACE}|\"(?:[^\"\\\n]|\\.)*\\?|“[^”\n]*)?)?)?\Z"
+    rf"(?:{ID}{SPACE}(?::{SPACE}(?:(?:{IN_MARKS}){SPACE}|\"{BODY}\\?|“[^”\n]*)?)?)?\Z"
 )
 OWN_WORDS = re.compile(rf"(?:{IN_MARKS})\s*\Z")
 FENCE = re.compile(r" {0,3}(?:(`{3,})[^`\n]*|(~{3,})[^\n]*)\n?\Z")
@@ -96,7 +98,7 @@ class Citations:
     def end(self) -> list[Event]:
         """What was held back, and the End."""
         self._held += self._newlines.decode("", final=True)
-        begun = self._held if BEGUN.match(self._held) else ""
+        begun = self._held if self._begun() else ""
         return [*self._read(final=True), End(begun)]
 
     def _read(self, final: bool) -> Iterator[Event]:
@@ -113,13 +115,17 @@ class Citations:
             elif self._held[0] not in "[【":
                 stop = re.search(r"[\[【]|(?<=\n)", self._held)
                 yield self._take(stop.start() if stop else len(self._held))
-            elif (marker := MARKER.match(self._held)) and (cited := self._citations(marker[0])):
+            elif (marker := MARKER.match(self._held[:LONGEST])) and (cited := self._citations(marker[0])):
                 self._held = self._held[marker.end() :]
                 yield from cited
-            elif not final and BEGUN.match(self._held):
+            elif not final and self._begun():
                 return
             else:
                 yield self._take(1)  # a bracket of another kind
+
+    def _begun(self) -> bool:
+        """Whether what is held could become a marker."""
+        return len(self._held) < LONGEST and BEGUN.match(self._held) is not None
 
     def _first_line(self) -> str:
         """The first line that is held, with its end if that has come."""

@@ -198,8 +198,8 @@ def test_another_provider_indexes_and_answers_all_the_same(
     assert answer.engine == "big-model" and answer.endpoint.startswith("this machine (127.0.0.1")
     assert answer.usage == {"input_tokens": 50, "output_tokens": 9, "total_tokens": 59}
     paths = [path for path, _ in elsewhere.seen]
-    assert paths == ["/v1/embeddings", "/v1/embeddings", "/v1/chat/completions"]
-    assert all(isinstance(text, str) for _, sent in elsewhere.seen[:2] for text in sent["input"])
+    assert paths[-1] == "/v1/chat/completions" and set(paths[:-1]) == {"/v1/embeddings"}
+    assert all(isinstance(text, str) for _, sent in elsewhere.seen[:-1] for text in sent["input"])
 
 
 def test_an_index_made_elsewhere_is_not_asked_from_here(elsewhere: type[Elsewhere], tmp_path: Path) -> None:

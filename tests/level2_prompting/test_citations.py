@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from level2_prompting.citations import BEGUN, MARKER, Citation, Citations, End, Event, Text, lines
+from level2_prompting.citations import BEGUN, LONGEST, MARKER, Citation, Citations, End, Event, Text, lines
 from shared.grounding import Cited, claims_in, quoted
 
 SOURCES = ("S1", "S2", "S3")
@@ -231,6 +231,15 @@ def test_every_beginning_of_a_marker_is_held_back(name: str) -> None:
     assert marker
     for end in range(1, len(marker[0])):
         assert BEGUN.match(marker[0][:end]), marker[0][:end]
+
+
+@pytest.mark.parametrize("size", [LONGEST - 1, LONGEST, LONGEST + 1, 3 * LONGEST])
+def test_a_marker_has_a_longest_length(size: int) -> None:
+    marker = f'[S1: "{"a" * (size - 8)}"]'
+    assert len(marker) == size
+    for answer in (marker, marker[:-1], f"{marker} so"):
+        assert read(list(answer)) == read([answer]) == read([answer[:LONGEST], answer[LONGEST:]])
+    assert isinstance(read([marker])[0], Citation) == (size <= LONGEST)
 
 
 def test_text_is_shown_at_once() -> None:
