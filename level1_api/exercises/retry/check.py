@@ -38,6 +38,12 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
     yield _case("the service answers at once", [200], _outcome(TEXT))
     yield _case("it fails once", [500, 200], _outcome(TEXT, 1), {"from-zero": _outcome(TEXT, 0.5)})
     yield _case(
+        "it is busy, and says for how long",
+        [(429, "7"), 200],
+        _outcome(TEXT, 7),
+        {"own-clock": _outcome(TEXT, 1)},
+    )
+    yield _case(
         "it hangs up without an answer",
         [HANG_UP, 200],
         _outcome(TEXT, 1),
