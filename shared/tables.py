@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+LEAST = 70  # characters that the columns beside a link need
+
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> str:
     """A table as text. `right` names the columns that hold numbers.
 
-    Links are never cut: where the column `link` does not fit beside the others, the links stand below.
+    Links are never cut: where the column `link` leaves too little for the others, the links stand below.
     """
     from rich import box
     from rich.console import Console
@@ -22,8 +24,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: It
     width = max(shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 160, 60)
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     below = []
-    if "link" in columns and _natural_width(columns, cells) > width:
-        at = list(columns).index("link")
+    at = list(columns).index("link") if "link" in columns else -1
+    if at >= 0 and _is_crowded(columns, cells, at, width):
         below = [f"{row[0]}  {row[at]}" for row in cells if row[at]]
         columns, cells = [*columns[:at], *columns[at + 1 :]], [[*row[:at], *row[at + 1 :]] for row in cells]
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -40,9 +42,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: It
     return "\n".join([told, "", *below]) if below else told
 
 
-def _natural_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
-    """How wide the table is if nothing is folded: each column with a gap of three."""
-    return sum(max(len(text) for text in column) + 3 for column in zip(columns, *cells, strict=True))
+def _is_crowded(columns: Sequence[str], cells: Sequence[Sequence[str]], at: int, width: int) -> bool:
+    """Whether the column `at`, which is never folded, leaves the others less than they need to be read."""
+    needed = [max(map(len, column)) + 3 for column in zip(columns, *cells, strict=True)]
+    return sum(needed) > width and width - needed[at] < LEAST
 
 
 def number(value: float | None, digits: int = 3) -> str:
