@@ -229,8 +229,13 @@ def say_run(url: str | None, kind: str = "Run") -> None:
     """The link to the run or trace that was recorded, last, and how to open it where the UI does not run."""
     if url:
         from shared import store
+        from shared.baselines import reached
 
         say(f"{kind}: {url}" + ("" if store.ui_runs() else "  (open it with: ladder ui)"))
+        for slug, best in reached().items():
+            if best.url == url:
+                level = next(level for level in levels() if level.slug == slug)
+                say(f"It reaches the baseline of level {level.number}. Where you stand: ladder")
 
 
 def main() -> None:

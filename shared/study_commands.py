@@ -55,8 +55,9 @@ def init(folder: Path | None) -> None:
     for line in workspace.update():
         say(line)
     progress = workspace.book.read()
-    count = sum(progress.passed(one) for one in course())
-    told = f"{len(course())} exercises" if is_new else f"{count} of {len(course())} exercises passed"
+    plain = [one for one in course() if not one.gate]
+    count = sum(progress.passed(one) for one in plain)
+    told = f"{len(plain)} exercises" if is_new else f"{count} of {len(plain)} exercises passed"
     click.echo(f"Your workspace: {workspace.folder} ({told})")
     _next(workspace, is_new)
     with waiting("Bringing the reference runs into MLflow; you can begin meanwhile …"):
@@ -78,7 +79,7 @@ def list_(level: int | None, as_json: bool) -> None:
     """List the exercises with their state, the minutes they take, and what they need."""
     from shared.study.progress import Progress
     from shared.study.show import list_table
-    from shared.study.workspace import find
+    from shared.study.workspace import find, no_workspace
 
     workspace = find()
     progress = workspace.book.read() if workspace else Progress()
@@ -95,8 +96,7 @@ def list_(level: int | None, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     click.echo(list_table(chosen, progress))
-    if workspace is None:
-        say("There is no workspace yet. Make one with: ladder init")
+    say(f"Workspace: {workspace.folder}" if workspace else str(no_workspace()))
 
 
 @click.command(epilog=example("ladder check", "ladder check subtitles -v", "ladder check --all --json"))
@@ -120,8 +120,10 @@ def check(one: Exercise | None, every: bool, verbose: bool, as_json: bool) -> No
 
 
 def _check_one(workspace: Workspace, one: Exercise, verbose: bool, as_json: bool) -> int:
+    from shared import store
     from shared.study import show
     from shared.study.attempt import attempt, keep
+    from shared.study.standing import next_step, standing
 
     if not as_json:
         say(f"Checking {one.name} …")
@@ -139,8 +141,12 @@ def _check_one(workspace: Workspace, one: Exercise, verbose: bool, as_json: bool
         return 0 if passed else 1
     if passed:
         click.echo(show.after_pass(one, verdict, recorded, workspace))
-    following = progress.open() if passed else one
-    click.echo("\n" + show.foot(following, progress, workspace))
+    if recorded and recorded.url and not store.ui_runs():
+        say("  Open these links with: ladder ui")
+    step = next_step(standing(workspace), workspace)
+    following = (progress.open() if step.file else None) if passed else one
+    keys = "" if following else f"Next: {step.command}   ({step.words})"
+    click.echo("\n" + show.foot(following, progress, workspace, keys))
     return 0 if passed else 1
 
 
@@ -205,6 +211,8 @@ def hint(words: tuple[str, ...]) -> None:
     if found is None:
         raise BadUsage(f"{one.name} has {count} hints, and no hint {numbers[0]}.", f"Choose 1 to {count}.")
     click.echo(f"Hint {found[0]} of {count} for {one.name}\n\n{prose(found[1])}")
+    if not numbers and found[0] == count:
+        say("\nThat is the last; an earlier one: ladder hint 1")
 
 
 @click.command(epilog=example("ladder solution", "ladder solution subtitles --yes"))

@@ -8,26 +8,44 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+LEAST = 70  # characters that the columns beside a link need
+
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> str:
-    """A table as text. `right` names the columns that hold numbers. Links are never cut."""
+    """A table as text. `right` names the columns that hold numbers.
+
+    Links are never cut: where the column `link` leaves too little for the others, the links stand below.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    width = max(shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 160, 60)
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    below = []
+    at = list(columns).index("link") if "link" in columns else -1
+    if at >= 0 and _is_crowded(columns, cells, at, width):
+        below = [f"{row[0]}  {row[at]}" for row in cells if row[at]]
+        columns, cells = [*columns[:at], *columns[at + 1 :]], [[*row[:at], *row[at + 1 :]] for row in cells]
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         numeric, link = name in set(right), name == "link"
         drawn.add_column(
             name, justify="right" if numeric else "left", no_wrap=link or numeric, overflow="fold"
         )
-    for row in rows:
-        drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 160
-    console = Console(file=io.StringIO(), width=max(width, 60), force_terminal=False)
+    for row in cells:
+        drawn.add_row(*map(Text, row))
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
     console.print(drawn)
-    return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
+    told = console.file.getvalue().rstrip()  # type: ignore[attr-defined]
+    return "\n".join([told, "", *below]) if below else told
+
+
+def _is_crowded(columns: Sequence[str], cells: Sequence[Sequence[str]], at: int, width: int) -> bool:
+    """Whether the column `at`, which is never folded, leaves the others less than they need to be read."""
+    needed = [max(map(len, column)) + 3 for column in zip(columns, *cells, strict=True)]
+    return sum(needed) > width and width - needed[at] < LEAST
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -155,12 +155,11 @@ def where_you_stand() -> str:
     width = max(get_terminal_size().columns - RUNG_CHARS, LINE_CHARS)
     lines = []
     for stop in reversed(here):
-        told = stop.result.partition("\n")[0] or (
-            "running" if stop.state == "running" else "tour not run yet"
-        )
+        told = stop.result.partition("\n")[0] or ("running" if stop.state == "running" else "")
         told = shorten(told, width, placeholder=" …")
+        mark = MARK[stop.state] if told else ""
         rung = f"  ├─ {stop.number} ─┤ {RUNGS[stop.number]:<30} {done.get(stop.number, ''):<7}"
-        lines.append(f"{rung} {MARK[stop.state]} {told}")
+        lines.append(f"{rung} {mark} {told}".rstrip())
     pages = running(hub())
     if pages:
         following = f"open {pages.url}"

@@ -28,9 +28,10 @@ def attempt(workspace: Workspace, one: Exercise, start: Start | None = None) -> 
         entry = progress.exercises.setdefault(one.name, Entry())
         progress.current = one.name
         entry.state = verdict.state
-        entry.attempts += verdict.state not in ("TODO", "BLOCKED")
+        entry.attempts += not entry.passed and verdict.state not in ("TODO", "BLOCKED")
         if passed:
-            entry.passed = entry.passed or now()
+            if not entry.passed:
+                entry.passed, entry.helped = now(), entry.hints
             entry.file = checked
     if passed:
         workspace.reveal(one)

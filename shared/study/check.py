@@ -153,7 +153,7 @@ def _wait(process: Process, events: Path, seconds: float) -> str:
             if begun is None and _has_begun(events):
                 begun = time.monotonic()
             if time.monotonic() - (begun or started) > (seconds + GRACE_S if begun else BEGIN_S):
-                return f"it did not end within {seconds:g} s"
+                return f"it did not end within {seconds:g} s: is there a loop without an end?"
             if _megabytes(child) > MEMORY_MB:
                 return f"it took more than {MEMORY_MB:,.0f} MB of memory"
         return ""

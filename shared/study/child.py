@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
@@ -102,7 +103,9 @@ class Child:
         told: Event = {"given": case.given or _call(case)}
         function = getattr(work, case.call, None)
         if function is None:
-            return {**told, "state": "ERROR", "message": f"your file has no `{case.call}`"}
+            near = get_close_matches(case.call, vars(work), n=1)
+            other = f"; it has `{near[0]}`" if near else ""
+            return {**told, "state": "ERROR", "message": f"your file has no `{case.call}`{other}"}
         try:
             got = case.run(work) if case.run else function(*copy.deepcopy(case.args))
         except BaseException as error:
@@ -203,7 +206,8 @@ def _load(file: Path, name: str) -> ModuleType:
 
 
 def _call(case: Case) -> str:
-    return f"{case.call}({', '.join(map(show, case.args))})"
+    shown = (repr(arg) if isinstance(arg, str) and len(arg) < 200 else show(arg) for arg in case.args)
+    return f"{case.call}({', '.join(shown)})"
 
 
 def _wrong(case: Case, got: Any) -> str | None:

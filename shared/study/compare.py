@@ -180,6 +180,6 @@ def _values(got: Any, expected: Any, tolerance: float) -> str | None:
     place = f"[{', '.join(map(str, first))}]" if first else "the value"
     told = f"{int(wrong.sum())} of {wrong.size} values differ; first at {place}: {got[first]!s}, where "
     told += f"{expected[first]!s} is expected"
-    if away is not None and tolerance and np.isfinite(away).any():
-        told += f"; at most {float(np.nanmax(away)):.3g} away, where {tolerance:.3g} is allowed"
+    if away is not None and tolerance and np.isfinite(away[wrong]).any():
+        told += f"; at most {float(np.nanmax(away[wrong])):.3g} away, where {tolerance:.3g} is allowed"
     return told

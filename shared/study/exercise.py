@@ -130,7 +130,7 @@ def exercise(name: str) -> Exercise:
     """The exercise of this name; a path to its file is a name too. Raises BadUsage if there is none."""
     from difflib import get_close_matches
 
-    wanted = Path(name).stem if name.endswith(".py") else name
+    wanted = (Path(name).stem if name.endswith(".py") else name).lower()
     known = {one.name: one for one in course()}
     if wanted in known:
         return known[wanted]

@@ -28,8 +28,9 @@ class Entry(BaseModel):
 
     state: str = ""  # of the last check
     passed: str = ""  # when it first passed
-    attempts: int = 0
+    attempts: int = 0  # until the first pass
     hints: int = 0  # the most that were shown
+    helped: int | None = None  # how many of them before the first pass
     seen: bool = False  # the solution was shown before the pass
     starter: str = ""  # hash of the starter that was handed out
     file: str = ""  # hash of the file that passed last

@@ -39,8 +39,8 @@ def record(one: Exercise, verdict: Verdict) -> Recorded | None:
     measure = one.about.measure
     if measure is None or measure.metric not in verdict.measures:
         return None
-    params = {"exercise": one.name, "better": measure.better, "needed": measure.needed}
-    tags = {"ladder.exercise": one.name, "seed": "0", "device": "cpu"}
+    params = {"exercise": one.name}
+    tags = {"ladder.exercise": one.name, "seed": "0", "device": "cpu", "needed": str(measure)}
     with track(one.level.slug, f"exercise {one.name}", params, tags) as run:
         run.metrics(_metrics(one, verdict.measures), wall_s=verdict.seconds)
         run.artifact(f"{one.name}.py", verdict.file)
@@ -78,8 +78,8 @@ def references(exercises: Iterable[Exercise], say: Callable[[str], None] | None 
 
 
 def _bring(one: Exercise, found: dict[str, Any]) -> dict[str, str] | None:
-    params = {"exercise": one.name, **{k: v for k, v in found.items() if k != "metrics"}}
-    tags = {"ladder.exercise": one.name, "ladder.reference": "true"}
+    about = {name: value for name, value in found.items() if name != "metrics"}
+    params, tags = {"exercise": one.name}, {"ladder.exercise": one.name, "ladder.reference": "true", **about}
     with track(one.level.slug, f"reference {one.name}", params, tags) as run:
         run.metrics(_metrics(one, found["metrics"]))
         run_id, url = run.id, run.url

@@ -37,8 +37,8 @@ th, td { overflow-wrap: normal; border-bottom: 1px solid var(--line); padding: .
 td:first-child, td:nth-child(n+4) { white-space: nowrap; }
 """
 HOW_TO_READ = """\
-Of the three hints of an exercise the table tells how many were shown, and whether the solution was shown
-before the pass. An attempt is a check of code that was written, passed or not.
+Of the three hints of an exercise the table tells how many were shown before the pass, and whether the
+solution was. An attempt is a check of code that was written, up to the first pass.
 
 *Chance* is what guessing gives and *baseline* what a simple way gives; *reference* is the course's own
 solution. The three were measured when the exercise was written; the value under *you* is the best of the
@@ -143,7 +143,8 @@ def _level(here: Standing, runs: dict) -> list[str]:
 def _exercise_row(place: Place) -> tuple[str, ...]:
     one, entry = place.exercise, place.entry
     begun = bool(entry.state or entry.hints or entry.seen)
-    hints = str(entry.hints) if begun and one.about.hints else NONE
+    used = entry.hints if entry.helped is None else entry.helped
+    hints = str(used) if begun and one.about.hints else NONE
     seen = ("yes" if entry.seen else "no") if begun else NONE
     passed, attempts = _plain(entry.passed[:10]) or NONE, str(entry.attempts) if begun else NONE
     return one.name, _plain(one.title), place.state, passed, attempts, hints, seen

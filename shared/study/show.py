@@ -130,7 +130,7 @@ def foot(one: Exercise | None, progress: Progress, workspace: Workspace, keys: s
     bar = "#" * filled + (">" if filled < BAR else "") + "-" * (BAR - filled - 1)
     lines = [f"Progress [{bar}] {done}/{len(path)}"]
     if one is None:
-        return "\n".join([*lines, "Every exercise has passed, or its level's gate. Show it: ladder report"])
+        return "\n".join([*lines, keys or "Every exercise has passed, or its level's gate: ladder report"])
     own = [other for other in path if other.level == one.level]
     passed = sum(progress.passed(other) for other in own)
     lines[0] += f"   level {one.level.number}: {passed}/{len(own)}"

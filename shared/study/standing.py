@@ -14,7 +14,7 @@ from shared.baselines import Reached, reached
 from shared.levels import Level, levels
 from shared.study.exercise import Exercise, course
 from shared.study.progress import Entry, Progress
-from shared.study.workspace import Workspace
+from shared.study.workspace import Workspace, gone
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,14 @@ def next_step(found: Iterable[Standing], workspace: Workspace | None) -> Step:
     """The one thing to do next: the run that the lowest open level lacks if its exercises are done, else
     the exercise that `ladder check` takes up."""
     if workspace is None:
-        return Step("ladder init", "makes your own folder with the exercises")
+        lost = gone()
+        words = f"your workspace {lost} is not there any more" if lost else "makes a folder of your own"
+        return Step("ladder init", words)
     lowest = next((here for here in found if not here.climbed), None)
     if lowest and lowest.done and lowest.level.baseline:
-        return Step(lowest.level.baseline.command, f"a run of your own, for level {lowest.level.number}")
+        return Step(
+            lowest.level.baseline.command, f"a run of your own, and level {lowest.level.number} is climbed"
+        )
     one = workspace.book.read().open()
     if one is None:
         return Step("ladder report", "the path is done: a page to show it")

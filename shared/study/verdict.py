@@ -98,7 +98,7 @@ def from_events(one: Exercise, file: Path, told: str, end: str, **about: Any) ->
             running = ""
             findings.append(_needed(one.about.measure, _finding(one, event)))
         elif last == "timeout":
-            message = f"it did not end within {one.about.seconds:g} s"
+            message = f"it did not end within {one.about.seconds:g} s: is there a loop without an end?"
             findings.append(Finding(running, "ERROR", message=message, line=event["line"]))
         elif last == "defect":
             findings.append(Finding("", "ERROR", message=DEFECT, traceback=event["traceback"]))

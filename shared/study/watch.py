@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from textwrap import fill, indent
+from textwrap import indent
 
 import click
 
@@ -206,9 +206,7 @@ class Watch:
             self.refresh("This is a gate: no hints this time.")
             return
         number, text = found
-        self.hint = (
-            f"Hint {number} of {len(self.one.about.hints)}\n{indent(fill(text, show.WIDTH - 2), '  ')}"
-        )
+        self.hint = f"Hint {number} of {len(self.one.about.hints)}\n{indent(show.prose(text), '  ')}"
         self.refresh()
 
     def more(self) -> None:

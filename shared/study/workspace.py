@@ -63,8 +63,9 @@ class Workspace:
         return write_atomic(place, file.read_bytes())
 
     def reset(self, one: Exercise) -> Path | None:
-        """Bring the starter back; returns the backup of what was there, if anything was."""
-        kept = self.backup(one)
+        """Bring the starter back; returns the backup of what was there, if the learner wrote anything."""
+        file = self.file(one)
+        kept = self.backup(one) if file.exists() and digest(file) != digest(one.starter) else None
         self._hand_out(one)
         return kept
 
@@ -80,6 +81,9 @@ class Workspace:
             if given == starter:
                 continue
             file = self.file(one)
+            if not given and file.exists():  # the learner's own, from before the progress file was lost
+                self._note_starter(one, starter)
+                continue
             if not file.exists() or digest(file) in (given, starter):
                 self._hand_out(one)
                 told += [f"New: {file}"] if known.exercises else []
@@ -109,7 +113,8 @@ def make(folder: Path | None = None) -> tuple[Workspace, bool]:
     """Make a workspace, or take up one that is there; the home remembers it. Tells whether it is new.
 
     Args:
-        folder: by default `my-ladder` in the current directory, or beside the course if that is in it.
+        folder: by default the workspace that the current directory lies in, else `my-ladder` in it, or
+            beside the course if it lies in the course.
 
     Raises:
         BadUsage: the folder lies in the course, or holds something else.
@@ -139,6 +144,8 @@ def make(folder: Path | None = None) -> tuple[Workspace, bool]:
 
 def _default() -> Path:
     here = Path.cwd()
+    if around := next((folder for folder in (here, *here.parents) if (folder / ".progress").is_dir()), None):
+        return around
     return (CLONE.parent if here == CLONE or here.is_relative_to(CLONE) else here) / NAME
 
 
@@ -173,21 +180,38 @@ def remember(folder: Path) -> None:
 
 
 def find() -> Workspace | None:
-    """The workspace that the current directory lies in, else the one that the home remembers, if any."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / ".progress" / "progress.json").is_file():
-            return Workspace(folder)
-    try:
-        known = Path(json.loads((settings().home / "workspace.json").read_text(encoding="utf-8"))["folder"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return Workspace(known) if (known / ".progress").is_dir() else None
+    """The workspace that the home remembers, if it is there."""
+    known = _remembered()
+    return Workspace(known) if known and (known / ".progress").is_dir() else None
 
 
 def opened() -> Workspace:
-    """The workspace. Raises LadderError if there is none yet."""
+    """The workspace. Raises LadderError if there is none."""
     workspace = find()
     if workspace is None:
-        raise LadderError("There is no workspace yet.", "Make one with: ladder init")
+        raise no_workspace()
     return workspace
+
+
+def no_workspace() -> LadderError:
+    """What to say where there is none: none was made, or the one that was made is gone."""
+    lost = gone()
+    if lost is None:
+        return LadderError("There is no workspace yet.", "Make one with: ladder init")
+    return LadderError(
+        f"Your workspace {lost} is not there any more.",
+        "Bring it back, or make one or take up another with: ladder init DIR",
+    )
+
+
+def gone() -> Path | None:
+    """The workspace that the home remembers, if it is not there any more."""
+    known = _remembered()
+    return None if find() else known
+
+
+def _remembered() -> Path | None:
+    try:
+        return Path(json.loads((settings().home / "workspace.json").read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

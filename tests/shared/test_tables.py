@@ -38,6 +38,19 @@ def test_a_link_is_never_cut() -> None:
     assert max(map(len, drawn.splitlines())) <= 160
 
 
+def test_on_a_narrow_terminal_links_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    link = "http://127.0.0.1:5321/#/experiments/1/runs/" + "0123456789abcdef" * 2
+    drawn = table(
+        ["run", "name", "result", "link"], [("b0a7", "score", "wer 0.19", link), ("c1", "x", "", "")]
+    )
+    rows, _, below = drawn.partition("\n\nb0a7")
+    assert below.strip() == link and "link" not in rows
+    assert "wer 0.19" in rows and "c1" in rows
+    assert max(map(len, rows.splitlines())) <= 80
+
+
 def test_every_model_of_the_catalogue_is_listed() -> None:
     drawn = models_table(models_json())
     for model in models_json():

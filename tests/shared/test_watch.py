@@ -109,6 +109,8 @@ def untouched(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workspace(untouched: Path, tmp_path: Path) -> Path:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "workspace.json").write_text(json.dumps({"folder": str(tmp_path / "my work")}))
     return shutil.copytree(untouched, tmp_path / "my work")
 
 

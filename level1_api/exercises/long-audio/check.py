@@ -37,12 +37,20 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         mistakes={"too-long": 59.5},
     )
     yield Case(
-        "no silence but the one that was cut just before",
+        "nobody pauses: as late as the piece allows",
+        call="next_cut",
+        args=(40.0, [], 60.0, 2.0),
+        expected=99.0,
+        tolerance=LAST_DIGITS,
+        mistakes={"too-long": 100.0, "whole-room": 98.0, "counts-from-zero": 59.0},
+    )
+    yield Case(
+        "the silence that was cut just before is not cut again",
         call="next_cut",
         args=(40.0, [(40.0, 42.0)], 60.0, 2.0),
         expected=99.0,
         tolerance=LAST_DIGITS,
-        mistakes={"same-cut": 41.0, "too-long": 100.0},
+        mistakes={"same-cut": 41.0},
     )
     yield Case(
         "two cuts make three pieces, which overlap around the cuts",
@@ -53,6 +61,7 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         mistakes={
             "no-overlap": [(0.0, 56.0), (56.0, 91.0), (91.0, 100.0)],
             "one-sided": [(0.0, 56.0), (54.0, 91.0), (89.0, 100.0)],
+            "beyond-ends": [(-1.0, 57.0), (55.0, 92.0), (90.0, 101.0)],
             "whole-overlap": [(0.0, 58.0), (54.0, 93.0), (89.0, 100.0)],
         },
     )

@@ -29,8 +29,14 @@ Transcribe = Callable[[openai.OpenAI, bytes, Callable[[float], None]], str]
 
 
 def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
+    yield _wait("no room, the first time", 503, 1, 1.0, {"doubles-first": 2.0})
+    yield _wait("broken, the third time in a row", 500, 3, 4.0, {"above-500": None, "same-wait": 1.0})
+    yield _wait("no answer at all", HANG_UP, 1, 1.0, {"no-answer": None})
+    yield _wait("busy, and it says for how long", (429, "7"), 1, 7.0, {"own-clock": 1.0, "text-header": "7"})
+    yield _wait("the request is refused", 400, 1, None, {"tries-all": 1.0})
+
     yield _case("the service answers at once", [200], _outcome(TEXT))
-    yield _case("it fails once", [500, 200], _outcome(TEXT, 1))
+    yield _case("it fails once", [500, 200], _outcome(TEXT, 1), {"from-zero": _outcome(TEXT, 0.5)})
     yield _case(
         "it is busy, and says for how long",
         [(429, "7"), 200],
@@ -57,12 +63,34 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
             "no-end": lambda got: got["came"] == NO_END,
             "same-wait": _outcome("InternalServerError", 1, 1, 1, 1),
             "sleeps-last": _outcome("InternalServerError", 1, 2, 4, 8, 16) | {"attempts": 5},
+            "stops-early": lambda got: got["attempts"] < 5,
             "swallows": lambda got: got["attempts"] == 5 and not str(got["came"]).endswith("Error"),
         },
     )
     for _ in range(2):
         script = _drawn(rng)
         yield _case("a bad day, drawn at random", script, _tried(_by_tenacity, script))
+
+
+def _wait(title: str, answer: Answer, attempt: int, expected: float | None, mistakes: dict[str, Any]) -> Case:
+    """What wait_s makes of the error that the SDK raises for such an answer."""
+    return Case(
+        title,
+        call="wait_s",
+        run=lambda work: work.wait_s(_error(answer), attempt),
+        given=f"wait_s(error, {attempt}): the error of the SDK, where the service {_in_words(answer)}",
+        expected=expected,
+        mistakes=mistakes,
+    )
+
+
+def _error(answer: Answer) -> openai.APIError:
+    with _serving([answer]) as (client, _):
+        try:
+            client.audio.transcriptions.create(file=("clip.wav", b"a clip"), model="any")
+        except openai.APIError as error:
+            return error
+    raise ValueError(f"{answer} is no failure")
 
 
 def _case(
@@ -103,7 +131,9 @@ def _tried(transcribe: Transcribe, script: list[Answer]) -> dict[str, Any]:
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
-        slept.append(float(seconds))
+        if not isinstance(seconds, int | float) or seconds < 0:  # as time.sleep does
+            raise TypeError(f"sleep() takes a number of seconds, 0 or more, and not {seconds!r}")
+        slept.append(seconds)
         if len(slept) == ENOUGH:
             raise _NoEndError
 

@@ -28,8 +28,8 @@ MODEL = "pocketsphinx"
 
 
 def to_srt(segments: Sequence[TranscriptionSegment]) -> str:
-    """A subtitle for each segment, whose `start` and `end` are seconds."""
-    # TODO: whole milliseconds, and the text without the space around it.
+    """A subtitle for each segment, whose `start` and `end` are seconds, to the nearest millisecond."""
+    # TODO: a subtitle at whole milliseconds for each, and all of them as the text of a file.
     raise NotImplementedError
 
 

@@ -30,7 +30,10 @@ def cases(work: ModuleType, rng: np.random.Generator) -> Iterator[Case]:
         args=(question, passages),
         expected=_cosines(question, passages),
         tolerance=1e-12,  # float64: the last digits
-        mistakes={"dot-product": passages @ question},
+        mistakes={
+            "dot-product": passages @ question,
+            "one-length": passages @ question / (np.linalg.norm(passages) * np.linalg.norm(question)),
+        },
     )
     with_zero = np.array([[-1.0, 1.0], [0.0, 0.0], [3.0, 4.0]])
     yield Case(
@@ -83,6 +86,7 @@ def _best(title: str, scores: np.ndarray, k: int) -> Case:
         expected=order[:k],
         mistakes={
             "ascending": order[::-1][:k],
+            "reversed": order[:k][::-1],
             "unsorted": lambda got: set(got.tolist()) == set(order[:k].tolist()),
         },
     )

@@ -12,7 +12,7 @@ Do without jiwer and without level 1's own code. Check with: ladder check score
 
 
 def normalise(text: str) -> list[str]:
-    """The words of a text: small letters and digits, and apostrophes inside a word ("don't").
+    """The words of a text: small letters of any alphabet, digits, and apostrophes inside a word ("don't").
 
     Every other character parts words, as a space does.
     """

@@ -28,11 +28,11 @@ MODEL = "pocketsphinx"
 
 
 def to_srt(segments: Sequence[TranscriptionSegment]) -> str:
-    """A subtitle for each segment, whose `start` and `end` are seconds."""
+    """A subtitle for each segment, whose `start` and `end` are seconds, to the nearest millisecond."""
     subtitles = SSAFile()
     for segment in segments:
-        begin, end = round(1000 * segment.start), round(1000 * segment.end)  # int() would cut, 1 ms too early
-        subtitles.append(SSAEvent(begin, end, segment.text.strip()))
+        begin, end = round(1000 * segment.start), round(1000 * segment.end)  # int() would cut
+        subtitles.append(SSAEvent(begin, end, segment.text))
     return subtitles.to_string("srt")
 
 

@@ -23,6 +23,7 @@ from shared.study.exercise import Exercise
 from shared.study.verdict import CUT_OFF, DEFECT, RETURNS_NONE, Verdict
 from shared.study.warm import Warm, available
 
+TOO_LONG = "it did not end within 3 s: is there a loop without an end?"
 LEVEL = Level(number=1, slug="level1-toy", title="A toy", question="?", minutes=1)
 
 
@@ -222,14 +223,14 @@ def test_an_argument_that_is_changed_does_not_change_the_case(try_it, changed) -
 def test_an_endless_loop_ends_at_its_line(try_it) -> None:
     verdict = try_it("wait", file_text("wait", "while True:\n        pass"))
     assert (verdict.state, verdict.first.title) == ("ERROR", "it comes to an end")
-    assert verdict.first.message == "it did not end within 3 s" and verdict.first.line in (6, 7)
+    assert verdict.first.message.startswith("it did not end within 3 s") and verdict.first.line in (6, 7)
 
 
 def test_code_that_never_lets_go_ends_too(try_it) -> None:
     """A regular expression of exponential time holds the interpreter: the child's own clock cannot ring."""
     body = 'import re\n    return re.match("(a|a)*$", "a" * 60 + "b")'
     verdict = try_it("wait", file_text("wait", body))
-    assert (verdict.state, verdict.first.message) == ("ERROR", "it did not end within 3 s")
+    assert (verdict.state, verdict.first.message) == ("ERROR", TOO_LONG)
 
 
 def test_too_much_memory_ends_it(try_it, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def learner(newcomer: Learner) -> Learner:
 
 def test_init_makes_a_workspace_and_says_what_is_next(newcomer: Learner) -> None:
     told = newcomer.type("init", "work")
-    assert f"Your workspace: {newcomer.work} (4 exercises)" in told
+    assert f"Your workspace: {newcomer.work} (3 exercises)" in told
     assert f"open {newcomer.file('double')}" in told and "ladder check" in told
     assert [file.stem for file in newcomer.file("double").parent.iterdir() if file.stem not in NAMES] == []
     assert list((newcomer.work / "solutions").iterdir()) == []
@@ -85,7 +85,7 @@ def test_init_again_keeps_what_is_written(learner: Learner) -> None:
     learner.write("double")
     learner.type("check", "double")
     told = learner.type("init", "work")
-    assert "1 of 4 exercises passed" in told
+    assert "1 of 3 exercises passed" in told
     assert learner.file("double").read_text() == file_text("double")
 
 
@@ -148,11 +148,30 @@ def test_it_works_from_any_directory_and_by_the_files_path(learner: Learner, tmp
     assert "PASS  wait" in learner.type("check", str(learner.file("wait")), cwd=elsewhere)
 
 
-def test_in_another_workspace_that_one_is_meant(learner: Learner, tmp_path: Path) -> None:
+def test_the_last_workspace_is_the_one_whatever_the_directory(learner: Learner, tmp_path: Path) -> None:
     workspace(tmp_path / "second", learner.env)
     learner.write("double")
-    assert "PASS" in learner.type("check", "double", cwd=learner.work / "exercises")
-    assert "TODO" in learner.type("check", "double", cwd=tmp_path, code=1), "the last that was made"
+    told = learner.type("check", "double", cwd=learner.work, code=1)
+    assert "TODO" in told and str(tmp_path / "second") in told
+    assert str(learner.work) in learner.type("init", cwd=learner.work / "exercises"), "taken up again"
+    assert "PASS" in learner.type("check", "double", cwd=tmp_path)
+    assert not (learner.work / "exercises" / "my-ladder").exists()
+
+
+def test_a_workspace_that_is_gone_is_named(learner: Learner, tmp_path: Path) -> None:
+    learner.work.rename(tmp_path / "elsewhere")
+    assert f"Your workspace {learner.work} is not there any more" in learner.type("check", code=1)
+    assert "not there any more" in learner.type("list")
+    assert "not there any more" in learner.type()
+    assert "TODO" in learner.type("init", "elsewhere") + learner.type("check", code=1)
+
+
+def test_without_its_progress_file_nothing_that_was_written_is_touched(learner: Learner) -> None:
+    learner.write("double")
+    (learner.work / ".progress" / "progress.json").unlink()
+    told = learner.type("check", "double")
+    assert "PASS" in told and "has changed" not in told
+    assert not learner.file("double").with_suffix(".new.py").exists()
 
 
 def test_json_is_for_editors(learner: Learner) -> None:
@@ -237,6 +256,10 @@ def test_hints_come_one_by_one_or_by_number(learner: Learner) -> None:
     assert "no hint 0" in learner.type("hint", "0", code=2)
     assert "no hints this time" in learner.type("hint", "toy-gate")
     assert learner.entry("double")["hints"] == 3 and learner.entry("wait")["hints"] == 1
+    learner.write("guess")
+    learner.type("check", "guess")
+    learner.type("hint", "guess", "3")
+    assert learner.entry("guess")["helped"] == 0, "what is read after the pass was no help"
 
 
 def test_the_solution_before_the_pass_is_seen(learner: Learner) -> None:
@@ -263,6 +286,8 @@ def test_reset_keeps_a_backup(learner: Learner) -> None:
     learner.write("double", "return 'hours of work'")
     assert "--yes" in learner.type("reset", "double", code=2)
     assert "hours of work" in learner.file("double").read_text()
+    learner.type("reset", "wait", "--yes")
+    assert not (learner.work / ".progress" / "backup").exists(), "nothing was written in that one"
     learner.type("reset", "double", "--yes")
     assert "raise NotImplementedError" in learner.file("double").read_text()
     (backup,) = (learner.work / ".progress" / "backup").iterdir()
@@ -275,7 +300,7 @@ def test_the_gate_counts_for_the_level(learner: Learner) -> None:
     assert "TODO  toy-gate" in learner.type("gate", "1", code=1)
     learner.write("toy-gate")
     told = learner.type("gate", "1")
-    assert "PASS  toy-gate" in told and "Every exercise has passed, or its level's gate" in told
+    assert "PASS  toy-gate" in told and "Next: ladder report" in told, "nothing else is open"
     assert "no gate" in learner.type("gate", "2", code=2)
 
 
