@@ -16,9 +16,9 @@ import logging
 import re
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -29,7 +29,7 @@ MOST_CHARACTERS = LARGEST_BYTES  # of text in a PDF
 MOST_PAGES = 2_000
 MOST_UNPACKED = 10_000_000  # bytes that one part of a PDF may unpack to; pypdf's own limit is 75 million
 MOST_FORMS = 500  # drawings that a page may draw within each other; pypdf's own limit is 5,000
-PDF_S = 120  # seconds for one PDF; a page takes about 0.02 s
+LONGEST_S = 60  # seconds for one file: a page of a PDF takes some 0.02, a megabyte of HTML some 3
 
 PAGE_MARK = "\n\n"  # between two pages
 HTML_START = re.compile(rb"(?>\s|<!--.*?-->|<\?xml[^>]*>)*+<(!doctype\s+html|html|head|body)\b", re.I | re.S)
@@ -155,12 +155,36 @@ def _soup(data: bytes) -> BeautifulSoup:
         markup: str | bytes = data.decode("utf-8")
     except UnicodeDecodeError:
         markup = data
+    in_time = _watch()
+
+    class Timed(BeautifulSoup):
+        """Python's own parser takes the square of the length for a file of `<!--` that are never closed."""
+
+        def handle_data(self, data: str) -> None:
+            in_time()
+            super().handle_data(data)
+
+        def handle_starttag(self, *about: Any, **more: Any) -> Any:
+            in_time()
+            return super().handle_starttag(*about, **more)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it looks like XML or like an address: it is read all the same
         try:
-            return BeautifulSoup(markup, "html.parser")
+            return Timed(markup, "html.parser")
         except ParserRejectedMarkup:
             raise Unreadable("it is broken HTML") from None
+
+
+def _watch() -> Callable[..., None]:
+    """A function to call at every step, whatever it is called with: it raises when the time is over."""
+    ends = time.monotonic() + LONGEST_S
+
+    def in_time(*_: object) -> None:
+        if time.monotonic() > ends:
+            raise Unreadable(f"reading it takes more than {LONGEST_S} seconds")
+
+    return in_time
 
 
 def _heading(marks: str, words: str) -> str:
@@ -174,12 +198,7 @@ def _pdf(data: bytes) -> tuple[str, tuple[int, ...]]:
     from pypdf.errors import LimitReachedError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it mends by itself is nobody's concern
-    ends = time.monotonic() + PDF_S
-
-    def in_time(*_: object) -> None:  # called before every step that draws a page
-        if time.monotonic() > ends:
-            raise TimeoutError
-
+    in_time = _watch()
     try:
         with apply_configuration(
             zlib_maximum_output_length=MOST_UNPACKED, lzw_maximum_output_length=MOST_UNPACKED,
@@ -202,8 +221,6 @@ def _pdf(data: bytes) -> tuple[str, tuple[int, ...]]:
                     raise Unreadable(f"it holds more than {MOST_CHARACTERS:,} characters of text")
     except Unreadable:
         raise
-    except TimeoutError:
-        raise Unreadable(f"reading it takes more than {PDF_S} seconds") from None
     except LimitReachedError:
         raise Unreadable("it unpacks to far more than a document holds") from None
     except Exception:  # a broken file makes a parser stumble in every way there is

@@ -145,12 +145,17 @@ def test_hostile_files_get_a_sentence_each_and_the_rest_is_read(tmp_path: Path) 
         assert reasons[name].endswith(".") and "\n" not in reasons[name]
 
 
-def test_forms_that_draw_each_other_without_end_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forms_that_draw_each_other_without_end_come_to_an_end() -> None:
     nested = pdf([b"/X0 Do"], forms=NESTED)  # 10⁹ times boom
     assert "boom" in document("a.pdf", nested).text  # pypdf draws the first few hundred
-    monkeypatch.setattr(loaders, "PDF_S", 0)
-    with pytest.raises(ValueError, match="takes more than 0 seconds"):
-        document("a.pdf", nested)
+
+
+def test_what_takes_too_long_to_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaders, "LONGEST_S", 0.2)
+    endless = {"a.html": b"<html>" + b"<!--" * 50_000, "a.pdf": pdf([b"BT " + b"0 Tc " * 300_000 + b"ET"])}
+    for name, data in endless.items():
+        with pytest.raises(ValueError, match=r"takes more than 0\.2 seconds"):
+            document(name, data)
 
 
 def test_the_text_of_a_pdf_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
