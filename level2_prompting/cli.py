@@ -311,6 +311,41 @@ def evaluate(k: int, provider: str | None, as_json: bool) -> None:
         say_run(run.url)
 
 
+@cli.command(epilog=example("ladder level2 ablate", "ladder level2 ablate --corpus articles --json"))
+@click.option(
+    "--corpus",
+    type=click.Choice(["frozen", "articles"]),
+    default="frozen",
+    show_default=True,
+    help="The 84 articles to measure with, or the ten to learn on.",
+)
+@click.option("--seed", default=0, show_default=True, type=int, help="Of the intervals.")
+@json_option
+def ablate(corpus: str, seed: int, as_json: bool) -> None:
+    """Measure what each stage of retrieval is worth, on the development questions of a corpus.
+
+    Each difference is to the first arm, question by question, with its interval of 95 %.
+    """
+    from level2_prompting.ablate import ablate as work
+    from level2_prompting.record import record_ablation
+
+    began = time.monotonic()
+    with progress(f"Searching the {corpus} corpus in eight ways") as advance:
+        found = work(corpus, seed, on_progress=advance)
+    wall_s = time.monotonic() - began
+    if not as_json:
+        click.echo(found.table())
+    with waiting(RECORDING):
+        run = record_ablation(
+            corpus, found.digest, found.arms, found.questions, seed, wall_s, source="command"
+        )
+    if as_json:
+        told = {"arms": [arm.as_dict() for arm in found.arms], "run_id": run.id, "url": run.url}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        say_run(run.url)
+
+
 @cli.command(
     epilog=example(
         "ladder level2 lab extract",
