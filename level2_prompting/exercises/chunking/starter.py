@@ -25,7 +25,7 @@ def cut(text: str, start: int, size: int) -> int:
 
 def split(text: str, size: int) -> list[tuple[str, int]]:
     """The passages in order, each with its offset: text[offset : offset + len(passage)] == passage."""
-    passages = []
+    passages: list[tuple[str, int]] = []
     start = 0
     while start < len(text):
         # TODO: one step: past whitespace, or past a passage that is kept. Mind where `start` stands then.

@@ -24,7 +24,7 @@ def cut(text: str, start: int, size: int) -> int:
 
 def split(text: str, size: int) -> list[tuple[str, int]]:
     """The passages in order, each with its offset: text[offset : offset + len(passage)] == passage."""
-    passages = []
+    passages: list[tuple[str, int]] = []
     start = 0
     while start < len(text):
         if text[start].isspace():
