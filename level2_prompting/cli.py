@@ -298,6 +298,7 @@ def evaluate(k: int, provider: str | None, as_json: bool) -> None:
         "right": answers.right, "declined_answerable": answers.declined_answerable,
         "beside_the_point": answers.beside_the_point, "abstention_precision": answers.abstention_precision,
         "abstention_recall": answers.abstention_recall, "quotes_proven": answers.quotes_proven,
+        "withheld": answers.withheld,
     }  # fmt: skip
     if not as_json:
         rows = [(name, _share(value), MEANING[name]) for name, value in figures.items()]
@@ -443,4 +444,5 @@ MEANING = {
     "abstention_precision": "of those declined: there is no answer",
     "abstention_recall": "of those without an answer: declined",
     "quotes_proven": "of all claims: the quote is in its source",
+    "withheld": "of all answers: it held what no passage it cites holds",
 }

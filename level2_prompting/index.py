@@ -215,7 +215,7 @@ class Index:
         manifest = Manifest(name, provider, model, texts, len(chunks), mark, pages=pages)
         folder = self.extra(manifest)
         folder.mkdir(parents=True)
-        encode = self._encoder(manifest)
+        encode = self.encoder(manifest)
         old = self._old(manifest)
         known = reusable(old, chunks, encode) if old else {}
         collection = self._client().create_collection(name, configuration=HNSW, embedding_function=None)
@@ -241,7 +241,7 @@ class Index:
         """The vectors (N, D) of N texts, by the model that made those of the index."""
         provider, model = self._maker()
         manifest = self.manifest() or Manifest("", provider, model, {}, 0, "")
-        return self._encoder(manifest)(texts)
+        return self.encoder(manifest)(texts)
 
     def _maker(self) -> tuple[str, str]:
         """Provider and model of the vectors of a new build."""
@@ -260,7 +260,7 @@ class Index:
             self._clients[maker] = embeddings(*maker)
         return self._embed or self._clients[maker]
 
-    def _encoder(self, manifest: Manifest) -> Encode:
+    def encoder(self, manifest: Manifest) -> Encode:
         """A function from N texts to vectors (N, D), BATCH texts a request."""
 
         def encode(texts: Sequence[str]) -> np.ndarray:

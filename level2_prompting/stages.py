@@ -60,7 +60,7 @@ def search(index: Index, question: str, plan: Plan | None = None, provider: str 
     for _ in range(TRIES):
         snapshot = index.snapshot()
         _stays_where_it_should(snapshot.manifest, provider)
-        encode = index._encoder(snapshot.manifest)
+        encode = index.encoder(snapshot.manifest)
         prepared = _prepared(snapshot, encode, index.extra(snapshot.manifest))
         found = staged(snapshot, prepared, encode, question, plan or Plan())
         if index.manifest() == snapshot.manifest:
