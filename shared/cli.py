@@ -231,11 +231,11 @@ def say_run(url: str | None, kind: str = "Run") -> None:
         from shared import store
         from shared.baselines import reached
 
-        say(f"{kind}: {url}" + ("" if store.ui_runs() else "  (open it with: ladder ui)"))
         for slug, best in reached().items():
             if best.url == url:
                 level = next(level for level in levels() if level.slug == slug)
-                say(f"It reaches the baseline of level {level.number}. Where you stand: ladder")
+                say(f"This reaches the baseline of level {level.number}. Where you stand: ladder")
+        say(f"{kind}: {url}" + ("" if store.ui_runs() else "  (open it with: ladder ui)"))
 
 
 def main() -> None:
