@@ -12,6 +12,7 @@ LEVEL = Level(
     question="How do I make a model answer from my documents, prove it, and say when it cannot?",
     minutes=45,
     exercises=("chunking", "metrics", "cosine-search", "fusion", "cite"),
+    gate="retrieval-gate",
     baseline=Baseline(
         metric="hit_at_5",
         value=0.9,  # measured 0.925: room for one question, should arithmetic differ elsewhere
