@@ -20,7 +20,7 @@ import numpy as np
 
 def hit(search: Sequence[int], k: int) -> float:
     """1.0 if anything relevant is among the first k, else 0.0."""
-    # TODO: one line.
+    # TODO: look at the first k; the answer is a float.
     raise NotImplementedError
 
 
