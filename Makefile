@@ -70,6 +70,7 @@ $(UV):
 
 bench: env       ## speed and memory, as ratios in one run on this machine
 	@$(PY) -m benchmarks.level1
+	@$(PY) -m benchmarks.level2
 
 samples: env     ## make level 1's sample clips anew (needs speech synthesizers)
 	@$(PY) -m level1_api.make_samples

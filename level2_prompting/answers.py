@@ -54,6 +54,11 @@ class Answers:
         proven = [True for _, a in self.asked for _ in a.claims]
         return _share(proven + [False for _, a in self.asked for _ in a.dropped])
 
+    @property
+    def withheld(self) -> float | None:
+        """Of all questions, the share whose answer held what no passage it cites holds."""
+        return _share([bool(a.withheld) for _, a in self.asked])
+
 
 def answer_all(
     index: Index,

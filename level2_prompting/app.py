@@ -98,6 +98,8 @@ def show_answer(answer: Answer, over: str) -> None:
 
 def why_not(answer: Answer) -> str:
     """In words: there is no answer, and what that means."""
+    if answer.withheld:
+        return ui.plain(answer.text)
     if answer.dropped:
         return "The model said something, but none of it could be proven from these documents."
     names = dict.fromkeys(ui.plain(p.chunk.source) for p in answer.passages)

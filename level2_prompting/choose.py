@@ -57,7 +57,8 @@ def choose_provider() -> str:
 def _uploaded() -> Index | None:
     """An index of the uploaded files, for this visit alone: it is gone when the page is closed."""
     files = st.file_uploader(
-        "Markdown or text, UTF-8", type=sorted(s.lstrip(".") for s in SUFFIXES), accept_multiple_files=True,
+        "Markdown, text, HTML or PDF",
+        type=sorted(s.lstrip(".") for s in SUFFIXES), accept_multiple_files=True,
         key="upload", max_upload_size=UPLOAD_MB,
     )  # fmt: skip
     if not files:

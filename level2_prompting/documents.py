@@ -1,27 +1,36 @@
 """Documents from files: what can be indexed, and one sentence for each file that cannot.
 
-Names say little about contents, so a file is judged by its bytes. The text of a document is what
-`Path.read_text(encoding="utf-8")` gives, so that an offset means the same to everybody.
+    documents, skipped = read([Path("notes"), Path("report.pdf")])
+
+Which files are meant is told by their names; what is in them by their bytes (`loaders.py`). Of Markdown and
+text the document is what `Path.read_text(encoding="utf-8")` gives, of HTML and PDF the words in it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SUFFIXES = frozenset({".md", ".markdown", ".txt"})
-LARGEST_BYTES = 10_000_000  # some 20 novels
+from level2_prompting.loaders import LARGEST_PDF, Unreadable, load
+
+SUFFIXES = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".pdf"})
 LONGEST_LINE = 100_000  # characters; nobody writes such a paragraph
 
 
 @dataclass(frozen=True)
 class Document:
-    """A text under the name by which answers cite it."""
+    """A text under the name by which answers cite it.
+
+    Attributes:
+        pages: where each page begins in the text; empty for a document without pages.
+    """
 
     name: str
     text: str
+    pages: tuple[int, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -37,7 +46,9 @@ class Skipped:
     reason: str
 
 
-def read(paths: Iterable[Path]) -> tuple[list[Document], list[Skipped]]:
+def read(
+    paths: Iterable[Path], on_progress: Callable[[float], None] = lambda share: None
+) -> tuple[list[Document], list[Skipped]]:
     """The documents among files and folders, each with a name of its own, and what was left out.
 
     A file of a folder is named by its path inside it. Where two would share a name, both go by their
@@ -52,10 +63,11 @@ def read(paths: Iterable[Path]) -> tuple[list[Document], list[Skipped]]:
                 seen.add(file.resolve())
                 named.append((name, file))
         if path.is_dir() and not any(True for _ in _files(path)):
-            skipped.append(Skipped(str(path), f"{path} holds no Markdown or text file."))
+            skipped.append(Skipped(str(path), f"{path} holds no document."))
     names = [name for name, _ in named]
     documents: list[Document] = []
-    for name, file in named:
+    for number, (name, file) in enumerate(named):
+        on_progress(number / len(named))
         unique = name if names.count(name) == 1 else file.as_posix()
         if any(unique == other.name for other in documents):
             unique = file.resolve().as_posix()
@@ -72,28 +84,24 @@ def document(name: str, data: bytes) -> Document:
     Raises:
         ValueError: one sentence that says why it cannot be indexed.
     """
-    if Path(name).suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"{name} is left out: it is no Markdown or text file ({', '.join(sorted(SUFFIXES))})."
-        )
-    if len(data) > LARGEST_BYTES:
-        raise ValueError(f"{name} is left out: it has {len(data):,} bytes, more than {LARGEST_BYTES:,}.")
-    if b"\0" in data:
-        raise ValueError(
-            f"{name} is left out: it holds NUL bytes, so it is not text, whatever its name says."
-        )
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{name} is left out: it is no document ({', '.join(sorted(SUFFIXES))}).")
     try:
-        text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name} is left out: it is not UTF-8 text (byte {error.start:,}).") from None
-    if not text.strip():
-        raise ValueError(f"{name} is left out: it is empty.")
+        text, pages = load(data, suffix)
+    except Unreadable as reason:
+        raise ValueError(f"{name} is left out: {reason}.") from None
     longest = max(map(len, text.splitlines()))
     if longest > LONGEST_LINE:
         raise ValueError(
             f"{name} is left out: it has a line of {longest:,} characters, more than {LONGEST_LINE:,}."
         )
-    return Document(name, text)
+    return Document(name, text, pages)
+
+
+def page_at(pages: Sequence[int], place: int) -> int | None:
+    """The number of the page, from 1, that a place in a document's text is on; None without pages."""
+    return bisect_right(pages, place) or None
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
@@ -110,8 +118,8 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
 
 def _bytes(file: Path) -> bytes:
     try:
-        if file.stat().st_size > LARGEST_BYTES:
-            raise ValueError(f"{file} is left out: it is larger than {LARGEST_BYTES:,} bytes.")
+        if file.stat().st_size > LARGEST_PDF:
+            raise ValueError(f"{file} is left out: it is larger than {LARGEST_PDF:,} bytes.")
         return file.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"There is no file or folder {file}.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,11 @@ def told(provider: str, model: str) -> Iterator[None]:
         yield
     except openai.OpenAIError as error:
         raise _sentence(error, endpoint(provider), model) from error
+    except json.JSONDecodeError as error:  # the SDK lets an event that is no JSON through
+        raise LadderError(
+            f"{endpoint(provider)} answered for {model} with what is no JSON.",
+            "Is this the address of an OpenAI-compatible server? See: ladder doctor",
+        ) from error
 
 
 def _sentence(error: Exception, host: str, model: str) -> LadderError:

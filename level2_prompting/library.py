@@ -8,7 +8,9 @@ import numpy as np
 
 from level2_prompting.corpus import articles
 from level2_prompting.documents import Document
-from level2_prompting.index import BATCH, Index, fingerprint
+from level2_prompting.incremental import BATCH
+from level2_prompting.index import Index
+from level2_prompting.manifest import fingerprint
 from shared.files import home_folder
 
 

@@ -4,13 +4,17 @@
     text[start:end]                                    # the source's own spelling
 
 Models change what nobody sees: a line break becomes a space, a curly quotation mark a straight one, an é an e
-with an accent of its own. Such differences are folded away on both sides. Letters, digits and their case are
-not: those words have to be the same.
+with an accent of its own, two accents on one letter change places, and what is invisible is left out. Such
+differences are folded away on both sides. Letters, digits and their case are not: those words have to be the
+same, and a word without its accent is another word.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from itertools import groupby
+
+from level2_prompting.hygiene import invisible
 
 # One sign for what looks alike and means the same in print.
 ALIKE = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−", '\'\'\'\'""""""-------')
@@ -23,9 +27,8 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     at = folded.find(wanted) if wanted else -1
     while at >= 0:
         end = at + len(wanted)
-        # A sign such as ﬁ folds to two letters; a match may not begin or end between them.
-        if _edge(place, at) and _edge(place, end):
-            return place[at], place[end - 1] + 1
+        if _edge(folded, place, at) and _edge(folded, place, end):
+            return min(place[at:end]), max(place[at:end]) + 1
         at = folded.find(wanted, at + 1)
     return None
 
@@ -37,21 +40,34 @@ def fold(text: str) -> str:
 
 def _fold(text: str) -> tuple[str, list[int]]:
     """The folded text, and for each of its characters the index in `text` that it comes from."""
-    letters: list[str] = []
-    place: list[int] = []
+    signs: list[tuple[str, int]] = []
     for index, sign in enumerate(text):
         if sign.isspace():
-            if not letters or letters[-1] != " ":
-                letters.append(" ")
-                place.append(index)
-        elif unicodedata.category(sign) != "Cf":  # zero-width and direction marks, soft hyphens
+            if not signs or signs[-1][0] != " ":
+                signs.append((" ", index))
+        elif not invisible(sign):
             plain = unicodedata.normalize("NFKD", sign)
             plain = sign if " " in plain else plain  # ´ would become a space with an accent
-            letters.extend(plain.translate(ALIKE))
-            place.extend([index] * len(plain))
-    return "".join(letters), place
+            signs.extend((letter, index) for letter in plain.translate(ALIKE) if not invisible(letter))
+    ordered = _canonical(signs)
+    return "".join(letter for letter, _ in ordered), [index for _, index in ordered]
 
 
-def _edge(place: list[int], at: int) -> bool:
-    """Whether a new character of the source begins at this folded one."""
-    return at in (0, len(place)) or place[at] != place[at - 1]
+def _canonical(signs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Accents that follow each other, in Unicode's canonical order (UAX 15, section 1.3)."""
+    ordered: list[tuple[str, int]] = []
+    for _, run in groupby(signs, key=lambda one: _accent(one) > 0):
+        ordered += sorted(run, key=_accent)  # stable: letters stay where they are
+    return ordered
+
+
+def _accent(sign: tuple[str, int]) -> int:
+    """The canonical combining class; 0 for what is no accent."""
+    return unicodedata.combining(sign[0])
+
+
+def _edge(folded: str, place: list[int], at: int) -> bool:
+    """Whether a quote may begin or end here: not inside a sign such as ﬁ, nor before an accent."""
+    if at in (0, len(folded)):
+        return True
+    return place[at] != place[at - 1] and not unicodedata.combining(folded[at])

@@ -1,6 +1,7 @@
 """What is kept in MLflow: an index that was made and an evaluation are runs, a question is a trace.
 
-The only module of this level that records. It is called after the result has been shown.
+It is called after the result has been shown. A turn of a chat and the prompt lab are kept by `chat.py` and
+`lab_record.py`.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from level2_prompting import LEVEL
 from level2_prompting.answers import Answers, is_right
 from level2_prompting.ask import Answer
 from level2_prompting.documents import Document, Skipped
-from level2_prompting.evaluate import Retrieval
+from level2_prompting.evaluate import Arm, Retrieval
 from level2_prompting.index import Manifest
 from shared.traces import Trace
 from shared.tracking import Run, trace, track
@@ -73,4 +75,22 @@ def record_evaluation(
                 "wall_s": [round(a.wall_s, 3) for _, a in found.asked],
             },
         )
+    return run
+
+
+def record_ablation(
+    corpus: str, digest: str, arms: Sequence[Arm], asked: int, seed: int, wall_s: float, **tags: str
+) -> Run:
+    """Record an ablation: a run with a child for each arm, the intervals of all in one table."""
+    params = {"corpus": corpus, "questions": asked}
+    about = {"engine": "stages", "split": "development", "seed": str(seed), **tags}
+    with track(LEVEL.slug, f"ablate {corpus}", params, about, began=time.time() - wall_s) as run:
+        for arm in arms:
+            with run.child(arm.name, {**params, **asdict(arm.plan)}, began=None, **about) as child:
+                child.metrics({name: figure.value for name, figure in arm.figures.items()})
+                child.metrics(p50_ms=arm.p50_ms, p95_ms=arm.p95_ms)
+            run.metrics({f"{arm.name}/{name}": figure.value for name, figure in arm.figures.items()})
+        run.metrics(wall_s=wall_s)
+        run.dataset(corpus, digest=digest, source=f"level2_prompting ({corpus})")
+        run.artifact("ablation.json", json.dumps([arm.as_dict() for arm in arms], indent=1))
     return run

@@ -78,6 +78,8 @@ class Model:
             return find_spec(self.source.replace("-", "_")) is not None
         if self.where == "api":
             return settings().openai_api_key is not None
+        if self.kind == "chat":
+            return (self.folder / "config.json").is_file() and any(self.folder.glob("*.safetensors"))
         return (self.folder / "model.bin").is_file()
 
     def days_left(self, today: date | None = None) -> int | None:
@@ -97,6 +99,13 @@ def _whisper(size: str, size_mb: float) -> Model:
         f"whisper-{size}", "speech", "pull", f"Whisper {size} on this machine",
         f"Systran/faster-whisper-{size}", "MIT", size_mb, speech=skills,
     )  # fmt: skip
+
+
+def _instruct(name: str, publisher: str, size_mb: float) -> Model:
+    """An instruct model on Hugging Face. `size_mb`: its weights, as its page there states (2026-11-20)."""
+    return Model(
+        name.lower(), "chat", "pull", f"{name} on this machine", f"{publisher}/{name}", "Apache-2.0", size_mb
+    )
 
 
 def _openai(
@@ -126,6 +135,9 @@ CATALOGUE: tuple[Model, ...] = (
     ),
     _whisper("tiny.en", 75), _whisper("tiny", 75), _whisper("base", 145), _whisper("small", 480),
     _whisper("medium", 1500), _whisper("large-v3", 3100),
+    _instruct("SmolLM2-135M-Instruct", "HuggingFaceTB", 269),
+    _instruct("SmolLM2-360M-Instruct", "HuggingFaceTB", 724),
+    _instruct("Qwen2.5-0.5B-Instruct", "Qwen", 988),
     Model(
         "whisper-1", "speech", "api", "The only OpenAI model with subtitles and word times", "OpenAI",
         "OpenAI terms", shutdown=AUDIO_SHUTDOWN,
@@ -170,15 +182,17 @@ LOCAL_ALIASES = {
 
 
 def catalogue(config: Settings | None = None) -> tuple[Model, ...]:
-    """Every known model, the user's own Whisper folders (LADDER_WHISPER_FOLDERS) included."""
-    own = tuple(
-        Model(
-            path.resolve().name, "speech", "folder", "A Whisper folder of your own", str(path.resolve()),
-            "your own", speech=LOCAL_WHISPER,
-        )
-        for path in (config or settings()).whisper_folders
-    )  # fmt: skip
-    return own + CATALOGUE
+    """Every known model, the user's own folders (LADDER_WHISPER_FOLDERS, LADDER_CHAT_FOLDERS) included."""
+    config = config or settings()
+    speech = (_own(path, "speech", "A Whisper folder of your own") for path in config.whisper_folders)
+    chat = (_own(path, "chat", "A chat model's folder of your own") for path in config.chat_folders)
+    return (*speech, *chat, *CATALOGUE)
+
+
+def _own(path: Path, kind: Literal["speech", "chat"], purpose: str) -> Model:
+    folder = path.resolve()
+    skills = LOCAL_WHISPER if kind == "speech" else None
+    return Model(folder.name, kind, "folder", purpose, str(folder), "your own", speech=skills)
 
 
 def find(model_id: str, config: Settings | None = None) -> Model | None:

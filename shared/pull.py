@@ -9,6 +9,7 @@ from collections.abc import Callable
 from shared.errors import BadUsage, LadderError
 from shared.models import catalogue, find
 
+NOT_WANTED = ["*/*", "*.bin", "*.gguf", "*.onnx", "*.pt", "*.pth"]  # a chat model's weights in other formats
 NOT_FETCHED = {
     "embedded": "comes with the install",
     "api": "runs at OpenAI, not here",
@@ -37,7 +38,8 @@ def pull(name: str, say: Callable[[str], None]) -> None:
 
     partial = model.folder.with_name(f"{model.id}.partial")
     try:
-        snapshot_download(model.source, local_dir=partial)
+        ignored = NOT_WANTED if model.kind == "chat" else None
+        snapshot_download(model.source, local_dir=partial, ignore_patterns=ignored)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise LadderError(

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     chat_model: str = ""
     embedding_model: str = ""
     whisper_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # CTranslate2 folders, served by name
+    chat_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # causal models with a chat template, likewise
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     service_port: int = Field(8321, ge=1, le=65535)
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     mlflow_tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
 
-    @field_validator("whisper_folders", mode="before")
+    @field_validator("whisper_folders", "chat_folders", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """`a:b` as in PATH (`a;b` on Windows)."""

@@ -94,3 +94,73 @@ def mean_interval(values: ArrayLike, *, level: float = 0.95, unit: str = "") -> 
     half = float(t.ppf((1 + level) / 2, found.size - 1)) * float(found.std(ddof=1)) / found.size**0.5
     mean = float(found.mean())
     return Interval(mean - half, mean + half, level, unit)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How the second of two paired measurements differs from the first.
+
+    Attributes:
+        difference: mean of second minus first.
+        interval: of that difference, by the percentile bootstrap over pairs.
+        p: how often a difference as large comes by chance if the two do not differ; two-sided.
+        test: what gave `p`, in words.
+        wins, losses: pairs in which the second is above the first, and below it.
+    """
+
+    difference: float
+    interval: Interval
+    p: float
+    test: str
+    wins: int
+    losses: int
+
+
+def paired_test(
+    first: ArrayLike,
+    second: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    draws: int = 2000,
+    level: float = 0.95,
+    unit: str = "",
+) -> Paired:
+    """Compare two measurements of the same units, such as the scores of two prompts on the same questions.
+
+    Where all values are 0 or 1, p is McNemar's (1947), exact: of the pairs that differ, each falls to either
+    side with probability 1/2. Else it is that of Fisher's sign-flip permutation test (1935) on the mean
+    difference: exact for few pairs, by 9,999 random flips for many.
+
+    Args:
+        first, second: (n,) one pair a unit.
+        rng: the generator that draws, for the interval and for the flips.
+        draws: how often the pairs are drawn for the interval.
+
+    Raises:
+        ValueError: the two differ in length, or are empty.
+    """
+    from scipy.stats import binomtest, permutation_test
+
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    if len(a) == 0 or len(a) != len(b):
+        raise ValueError(f"need pairs, at least one: got {len(a)} and {len(b)} values")
+    change = b - a
+    wins, losses = int((change > 0).sum()), int((change < 0).sum())
+    interval = bootstrap_ratio(change, np.ones(len(a)), rng, draws=draws, level=level, unit=unit)
+    binary = bool(np.isin([a, b], (0, 1)).all())
+    if wins + losses == 0:
+        p = 1.0
+    elif binary:
+        p = float(binomtest(wins, wins + losses).pvalue)
+    else:
+        p = float(
+            permutation_test(
+                (a, b), _mean_change, permutation_type="samples", vectorized=True, n_resamples=9999, rng=rng
+            ).pvalue
+        )
+    test = "McNemar, exact" if binary else "sign-flip permutation"
+    return Paired(float(change.mean()), interval, p, test, wins, losses)
+
+
+def _mean_change(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+    return (b - a).mean(axis=axis)

@@ -16,6 +16,8 @@ from typing import Any
 from shared import store
 from shared.errors import LadderError
 
+SESSION = "mlflow.trace.session"  # MLflow's own name, in mlflow.tracing.constant.TraceMetadataKey
+
 
 @dataclass(frozen=True)
 class Span:
@@ -51,12 +53,14 @@ def trace(
     inputs: Any = None,
     outputs: Any = None,
     tags: Mapping[str, str] | None = None,
+    session: str | None = None,
 ) -> Trace | None:
     """Record one piece of work that is no run; returns when it is written.
 
     Args:
         level: the experiment, a level's slug such as `level2-prompting`.
         spans: its stages, in order; the trace lasts from the first beginning to the last end.
+        session: the conversation it is a turn of; the UI shows the turns of one together.
 
     Returns:
         The trace, or None if the store cannot be reached, which is said once and breaks nothing.
@@ -64,7 +68,8 @@ def trace(
     try:
         client = store.prepare_store()
         experiment = store.experiment_id(client, level)
-        found = write_trace(name, spans, experiment, inputs, outputs, tags=tags)
+        about = {SESSION: session} if session else None
+        found = write_trace(name, spans, experiment, inputs, outputs, about, tags)
         return Trace(found, store.trace_url(experiment, found))
     except Exception as error:
         complain(name, error)

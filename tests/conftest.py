@@ -30,7 +30,8 @@ sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401 - installs the audit hook in this process too
 
 sys.path.insert(0, str(HERE))
-pytest_plugins = [name for name in ("service_fixtures", "tiny_whisper") if (HERE / f"{name}.py").exists()]
+FIXTURES = ("service_fixtures", "tiny_chat", "tiny_whisper")
+pytest_plugins = [name for name in FIXTURES if (HERE / f"{name}.py").exists()]
 
 
 # One seed, as everything in `make test`; no clock decides whether an example passes.

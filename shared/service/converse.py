@@ -6,9 +6,12 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
-from shared.service.engines.base import ChatAsk, ChatEngine, Delta, Message
+from shared.service.engines.base import ChatAsk, ChatEngine, Delta, Message, ToolCall
+from shared.service.engines.spelling import begun
 from shared.service.events import event
 from shared.service.refusal import Refusal
 from shared.service.timings import Timings
@@ -37,7 +40,7 @@ def converse(
     """Yield the number of the prompt's tokens, then the answer as it is made. Runs in a worker thread.
 
     Raises:
-        Refusal: the messages are too long.
+        Refusal: the messages are too long, or ask for what the model cannot do.
         Cancelled: the event was set.
     """
     timings.turn_has_come()
@@ -51,9 +54,9 @@ def converse(
     with timings.step("load"):
         engine = load()
     with timings.step("tokens"):
-        prompt_tokens = sum(engine.count(message.text) for message in messages)
+        prompt_tokens, answer = engine.chat(messages, ask, cancel)
     yield prompt_tokens
-    deltas = until_stop(engine.chat(messages, ask, cancel), stops)
+    deltas = until_stop(answer, stops)
     while True:
         with timings.step("model"):
             delta = next(deltas, None)
@@ -71,17 +74,18 @@ def until_stop(deltas: Iterable[Delta], stops: Sequence[str]) -> Iterator[Delta]
         if places:
             yield Delta(held[: min(places)], delta.tokens, "stop")
             return
-        keep = 0 if delta.finish else _begun(held, stops)
-        yield Delta(held[: len(held) - keep], delta.tokens, delta.finish)
+        keep = 0 if delta.finish or delta.call else begun(held, stops)
+        yield replace(delta, text=held[: len(held) - keep])
         held = held[len(held) - keep :]
 
 
-def _begun(text: str, stops: Sequence[str]) -> int:
-    """How many characters at the end of the text could be the beginning of a stop string."""
-    sizes = (
-        n for stop in stops for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])
-    )
-    return max(sizes, default=0)
+def _spelled(call: ToolCall) -> dict[str, Any]:
+    """A call as OpenAI spells it."""
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
 
 
 class Completion:
@@ -94,8 +98,11 @@ class Completion:
         self._created = int(time.time())
 
     def whole(self, deltas: Sequence[Delta]) -> dict[str, Any]:
-        """The answer in one piece."""
-        message = {"role": "assistant", "content": "".join(d.text for d in deltas), "refusal": None}
+        """The answer in one piece. One that only calls tools has no content."""
+        text, calls = "".join(d.text for d in deltas), [d.call for d in deltas if d.call]
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if calls:
+            message |= {"content": text or None, "tool_calls": [_spelled(call) for call in calls]}
         finish = deltas[-1].finish
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
         return self._frame("chat.completion", [choice], self._usage(deltas))
@@ -103,17 +110,20 @@ class Completion:
     async def chunks(self, deltas: AsyncIterator[Delta], include_usage: bool) -> AsyncIterator[str]:
         """The answer as events: the role, the deltas, the reason for its end, and the usage if wanted."""
         seen: list[Delta] = []
+        calls = count()
         yield self._chunk({"role": "assistant", "content": ""})
         async for delta in deltas:
             seen.append(delta)
             if delta.text:
                 yield self._chunk({"content": delta.text})
+            if delta.call:
+                yield self._chunk({"tool_calls": [{"index": next(calls)} | _spelled(delta.call)]})
             if delta.finish:
                 yield self._chunk({}, delta.finish)
         if include_usage:
             yield event(self._frame("chat.completion.chunk", [], self._usage(seen)))
 
-    def _chunk(self, delta: dict[str, str], finish: str | None = None) -> str:
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return event(self._frame("chat.completion.chunk", [choice], None))
 

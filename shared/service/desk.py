@@ -16,7 +16,7 @@ from shared.service import answers, events
 from shared.service.bodies import ChatBody, EmbeddingBody
 from shared.service.converse import Completion, converse
 from shared.service.embed import embed, embedding_body
-from shared.service.engines import SERVED, Shelf
+from shared.service.engines import SERVED, Shelf, engine_name
 from shared.service.engines.base import Delta
 from shared.service.errors import ApiError
 from shared.service.forms import AudioForm, TranscriptionForm
@@ -50,7 +50,8 @@ class Desk:
         if model is None or model.kind not in SERVED or model.where == "api":
             message = f"The model '{name}' does not exist here. GET /v1/models lists those that do."
         elif not model.present:
-            fix = f"ladder models pull {name}" if model.where == "pull" else "check LADDER_WHISPER_FOLDERS"
+            setting = "LADDER_CHAT_FOLDERS" if model.kind == "chat" else "LADDER_WHISPER_FOLDERS"
+            fix = f"ladder models pull {name}" if model.where == "pull" else f"check {setting}"
             message = f"The model '{name}' is not on this machine: {fix}"
         elif kind not in (None, model.kind):
             message = f"The model '{name}' is for {model.kind}, and this endpoint is for {kind}."
@@ -113,7 +114,7 @@ class Desk:
     async def complete(self, request: Request, body: ChatBody) -> Response:
         """Answer a chat request, whole or as a stream."""
         model, timings = self.model(body.model, "chat"), Timings()
-        body.check(model.id)
+        body.check(model.id, writes=engine_name(model) != "reader")
         load = partial(self._shelf.chat, model)
         work = partial(converse, body.conversation, body.ask, body.stops, load, timings)
         results = self.jobs.start(model.id, work, request).results()

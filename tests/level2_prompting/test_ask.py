@@ -53,14 +53,17 @@ def test_an_answer_is_proven_claim_by_claim(index: Index) -> None:
     said: list[str] = []
     raw = 'The sea stays out. [S1: "holds back"]\n"It never leaks." [S1]'
     answer = whole(ask("What holds the sea?", index, k=1, model=scripted(raw), on_delta=said.append))
-    assert "".join(said) == answer.raw == raw and len(said) > 3
+    assert answer.raw == raw and len(said) > 3
+    assert (
+        "".join(said) == 'The sea stays out. [S1]\n"It never leaks." [S1]'
+    )  # no marker, no quote to check yet
     assert answer.text == "The sea stays out." and not answer.abstained
     (claim,) = answer.claims
     # A scripted quote with straight words finds the curly, broken line of the source.
     assert claim.quote == "holds\nback" and TIDE.text[claim.start : claim.end] == claim.quote
     assert [one.quote for one in answer.dropped] == ["It never leaks."]
     assert set(answer.as_dict()) == {
-        "answer", "abstained", "claims", "dropped", "engine", "endpoint", "usage", "wall_s",
+        "answer", "abstained", "claims", "dropped", "withheld", "engine", "endpoint", "usage", "wall_s",
     }  # fmt: skip
     assert json.loads(json.dumps(answer.as_dict()))["dropped"] == 1
 
@@ -195,8 +198,8 @@ def test_another_provider_indexes_and_answers_all_the_same(
     assert answer.engine == "big-model" and answer.endpoint.startswith("this machine (127.0.0.1")
     assert answer.usage == {"input_tokens": 50, "output_tokens": 9, "total_tokens": 59}
     paths = [path for path, _ in elsewhere.seen]
-    assert paths == ["/v1/embeddings", "/v1/embeddings", "/v1/chat/completions"]
-    assert all(isinstance(text, str) for _, sent in elsewhere.seen[:2] for text in sent["input"])
+    assert paths[-1] == "/v1/chat/completions" and set(paths[:-1]) == {"/v1/embeddings"}
+    assert all(isinstance(text, str) for _, sent in elsewhere.seen[:-1] for text in sent["input"])
 
 
 def test_an_index_made_elsewhere_is_not_asked_from_here(elsewhere: type[Elsewhere], tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from level2_prompting.documents import LARGEST_BYTES, LONGEST_LINE, document, read
+from level2_prompting.documents import LONGEST_LINE, document, read
+from level2_prompting.loaders import LARGEST_BYTES
 
 
 def test_a_folder_is_read_by_contents_and_the_rest_is_said(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_a_folder_is_read_by_contents_and_the_rest_is_said(tmp_path: Path) -> No
     for name, word in {
         "latin.md": "not UTF-8", "empty.md": "empty", "picture.md": "not text",
         "line.txt": "a line of 1,000,000",
-        "nowhere.md": "There is no file", "table.csv": "no Markdown or text",
+        "nowhere.md": "There is no file", "table.csv": "no document",
     }.items():  # fmt: skip
         assert word in said[name] and said[name].endswith(".") and "\n" not in said[name]
 
@@ -52,7 +53,7 @@ def test_two_files_of_one_name_are_told_apart_and_one_file_is_read_once(tmp_path
 
 def test_a_folder_without_documents_is_said(tmp_path: Path) -> None:
     documents, (skipped,) = read([tmp_path])
-    assert not documents and "holds no Markdown or text file" in skipped.reason
+    assert not documents and "holds no document" in skipped.reason
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:

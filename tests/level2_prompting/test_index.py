@@ -8,16 +8,17 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from index_worker import TOPICS, documents
+from chromadb.api.shared_system_client import SharedSystemClient
+from index_worker import TOPICS, changed, documents, work
 from word_vectors import WordVectors
 
 from level2_prompting.documents import Document
 from level2_prompting.index import Found, Index
+from level2_prompting.stages import Plan, search
 from shared.errors import LadderError
 
 WORKER = Path(__file__).with_name("index_worker.py")
@@ -74,6 +75,7 @@ def test_a_new_build_replaces_the_old_and_leaves_nothing_behind(index: Index) ->
     first = index.build(documents(1))
     second = index.build([Document("a.md", "New words of build 2.")])
     assert collections(index) == [second.collection] != [first.collection]
+    assert len([path for path in (index.folder / "chroma").iterdir() if path.is_dir()]) == 1  # its graph
     assert [file.stem for file in (index.folder / "texts").iterdir()] == list(second.documents.values())
     assert builds(index.search("tide", k=4)) == {"2"}
 
@@ -87,6 +89,50 @@ def test_the_same_documents_can_be_indexed_again(index: Index) -> None:
 def test_the_text_is_kept_though_the_file_changes(index: Index) -> None:
     index.build([Document("a.md", "Ünder the ﬁrst 🌊 bridge.\n")])
     assert index.search("bridge").texts == {"a.md": "Ünder the ﬁrst 🌊 bridge.\n"}
+
+
+def test_a_snapshot_is_all_of_a_build_in_a_fixed_order(index: Index) -> None:
+    index.build(documents(1))
+    whole = index.snapshot()
+    assert len(whole.chunks) == whole.manifest.chunks == 48
+    assert [(c.source, c.start) for c in whole.chunks] == sorted((c.source, c.start) for c in whole.chunks)
+    expected = np.array(WordVectors().embed_documents([c.text for c in whole.chunks]))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert whole.vectors.dtype == np.float32
+    np.testing.assert_allclose(whole.vectors, expected, atol=1e-6)
+    assert whole.texts == {d.name: d.text for d in documents(1)}
+
+
+def test_a_snapshot_is_read_once_a_build_and_follows_the_pointer(index: Index) -> None:
+    index.build(documents(1))
+    first = index.snapshot()
+    assert Index(index.folder, "local", WordVectors()).snapshot() is first
+    assert not first.vectors.flags.writeable  # all who ask share it
+    second = index.build(documents(2))
+    assert index.snapshot().manifest == second
+    assert {"build 2" in c.text for c in index.snapshot().chunks} == {True}
+
+
+def test_what_a_build_keeps_beside_chroma_goes_with_it(index: Index) -> None:
+    first = index.build(documents(1))
+    found = search(index, "harbour", Plan(rerank=True, context=True))
+    assert len(found.passages) == 4 and {"fused", "reranked"} < found.candidates[0].places.keys()
+    assert any(index.extra(first).iterdir())
+    second = index.build(documents(2))
+    assert not index.extra(first).exists() and any(index.extra(second).iterdir())
+
+
+def test_nothing_more_is_embedded_to_search_in_stages(index: Index) -> None:
+    index.build(documents(1))
+    asked: list[str] = []
+
+    class Listens(WordVectors):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            asked.extend(texts)
+            return super().embed_documents(texts)
+
+    search(Index(index.folder, "local", Listens()), "harbour", Plan(rerank=True, context=True))
+    assert asked == ["harbour"]
 
 
 def test_without_an_index_one_is_told_how_to_make_it(index: Index) -> None:
@@ -126,7 +172,7 @@ class Breaks(WordVectors):
 
 
 def test_a_build_that_fails_leaves_the_old_index(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("level2_prompting.index.BATCH", 10)
+    monkeypatch.setattr("level2_prompting.incremental.BATCH", 10)
     old = index.build(documents(1))
     with pytest.raises(RuntimeError):
         Index(index.folder, "local", Breaks()).build(documents(2))
@@ -151,7 +197,7 @@ def worker(*arguments: str) -> subprocess.Popen[str]:
 
 def test_a_reader_never_sees_two_builds_while_another_process_indexes(index: Index) -> None:
     index.build(documents(0))
-    writer = worker(str(index.folder), "15")
+    writer = worker("build", str(index.folder), "8")
     seen: list[int] = []
     rng = random.Random(0)
     while writer.poll() is None:
@@ -163,25 +209,45 @@ def test_a_reader_never_sees_two_builds_while_another_process_indexes(index: Ind
     _, errors = writer.communicate()
     assert writer.returncode == 0, errors
     assert seen == sorted(seen)  # never back to an older one
-    assert builds(index.search("tide", k=6)) == {"15"}
+    assert builds(index.search("tide", k=6)) == {"8"}
     assert len(set(seen)) > 2, seen  # it did read in between
 
 
-def killed_after(folder: Path, seconds: Sequence[float]) -> None:
-    """Start a process that indexes for ever; after its first build and so many seconds more, kill it."""
-    for pause in seconds:
-        with worker(str(folder)) as process:
-            assert process.stdout and process.stdout.readline()
-            time.sleep(pause)
-            process.kill()
-
-
-def test_a_kill_while_indexing_leaves_an_index_that_is_whole(index: Index) -> None:
-    rng = random.Random(1)
-    killed_after(index.folder, [rng.uniform(0, 0.3) for _ in range(2)])
+@pytest.mark.parametrize(
+    "operations", [30, pytest.param(100, marks=pytest.mark.slow)], ids=["60 in all", "200 in all"]
+)
+def test_two_processes_that_build_and_search_never_see_what_is_stale(index: Index, operations: int) -> None:
+    index.build(changed(0))
+    other = worker("work", str(index.folder), "2", str(operations))
+    builds, searches = work(index, 1, operations)
+    told, errors = other.communicate()
+    assert other.returncode == 0, errors
+    assert builds > 2 and searches > 2 and min(map(int, told.split())) > 2
+    assert len(collections(index)) == len(list((index.folder / "builds").iterdir())) == 1
     manifest = index.manifest()
-    assert manifest and manifest.chunks == 48
-    found = index.search("storm", k=48)
-    assert len(found.passages) == 48 and len(builds(found)) == 1
+    assert manifest and 0 < manifest.kept < 48  # what did not change was taken over
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_kill_while_indexing_leaves_an_index_that_is_whole(index: Index, kills: int) -> None:
+    rng = random.Random(kills)
+    for _ in range(kills):
+        with worker("build", str(index.folder)) as process:
+            assert process.stdout and process.stdout.readline()  # the build after a kill works
+            time.sleep(rng.uniform(0, 1))
+            process.kill()
+        SharedSystemClient.clear_system_cache()  # open it as a new process would
+        whole = Index(index.folder, "local", WordVectors()).snapshot()
+        assert len(whole.chunks) == 48 and all(len(whole.texts[c.source]) >= c.end for c in whole.chunks)
+        (build,) = {number for c in whole.chunks for number in re.findall(r"build (\d+)", c.text)}
+        assert builds(index.search("storm", k=48)) == {build}
+        assert builds_in_stages(index) == {build}
     after = index.build(documents(7))
     assert collections(index) == [after.collection] and builds(index.search("storm")) == {"7"}
+    assert [folder.name for folder in (index.folder / "builds").iterdir()] == [after.collection]
+
+
+def builds_in_stages(index: Index) -> set[str]:
+    """Which builds the passages are of that a search in all stages finds."""
+    found = search(index, "storm", Plan(rerank=True, context=True, distinct=1, k=48, pool=48))
+    return {number for p in found.passages for number in re.findall(r"build (\d+)", p.chunk.text)}

@@ -162,7 +162,7 @@ def test_it_ends_when_nobody_comes(start_service):
 
 def test_it_does_not_end_while_it_works(start_service):
     """The work takes far longer than the time without a request that is allowed."""
-    service = start_service("--idle", "0.3")
+    service = start_service("--idle", "1.5")
     answer = client_of(service).audio.transcriptions.create(file=sample("harbour.ogg"), model="whisper-1")
     assert "morning" in answer.text
     assert service.process.wait(timeout=60) == 0

@@ -26,7 +26,9 @@ def engine_name(model: Model) -> str:
     """The engine that runs a model: a file of this folder, or `encoder`, which is shared/encoder.py."""
     if model.kind == "speech":
         return "pocketsphinx" if model.where == "embedded" else "whisper"
-    return "reader" if model.kind == "chat" else "encoder"
+    if model.kind == "chat":
+        return "reader" if model.where == "embedded" else "causal"
+    return "encoder"
 
 
 class Shelf:
@@ -52,10 +54,15 @@ class Shelf:
 
     def chat(self, model: Model) -> ChatEngine:
         """As `speech`."""
-        from shared.service.engines.reader import Reader
-
         if model.id not in self._loaded:
-            self._loaded[model.id] = Reader(self._encoder())
+            if model.id == "reader":
+                from shared.service.engines.reader import Reader
+
+                self._loaded[model.id] = Reader(self._encoder())
+            else:
+                from shared.service.engines.causal import Causal
+
+                self._loaded[model.id] = Causal(model.id, model.folder, self._config.device)
         return self._loaded[model.id]
 
     def embedding(self, model: Model) -> EmbeddingEngine:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -54,41 +54,82 @@ class SpeechEngine(Protocol):
 
 
 @dataclass(frozen=True)
+class ToolCall:
+    """A tool that the model wants called, with its arguments as the text of a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
 class Message:
-    """One turn of a conversation: who speaks (`system`, `user`, `assistant`, …), and the text."""
+    """One turn of a conversation: who speaks (`system`, `user`, `assistant`, …), and the text.
+
+    Attributes:
+        calls: the tools that the assistant called in this turn.
+        answers: for the role `tool`, the id of the call whose result this is.
+    """
 
     role: str
     text: str
+    calls: tuple[ToolCall, ...] = ()
+    answers: str = ""
 
 
 @dataclass(frozen=True)
 class ChatAsk:
-    """What a chat request wants of an engine. One that does not sample ignores the last three."""
+    """What a chat request wants of an engine. One that only quotes looks at max_tokens alone.
 
-    max_tokens: int | None = None  # None: as many as the answer needs
+    Attributes:
+        max_tokens: None for as many as the answer needs.
+        temperature: None or 0 for the likeliest token each time.
+        top_p: sample from the likeliest tokens that have this probability together; None for all.
+        seed: None for an answer that nobody can repeat.
+        presence, frequency: taken off the score of a token that was said, once and for each time.
+        schema: the JSON schema that the answer is to keep; None for free text.
+        tools: what may be called, as OpenAI spells it.
+    """
+
+    max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
+    presence: float = 0.0
+    frequency: float = 0.0
+    schema: Mapping[str, Any] | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of an answer. `finish` is in the last one alone: `length` if max_tokens cut the answer."""
+    """A piece of an answer: text, or a whole call of a tool.
+
+    `finish` is in the last one alone: `length` if the answer was cut, `tool_calls` if it waits for their
+    results.
+    """
 
     text: str
     tokens: int
-    finish: Literal["stop", "length"] | None = None
+    finish: Literal["stop", "length", "tool_calls"] | None = None
+    call: ToolCall | None = None
 
 
 class ChatEngine(Protocol):
     """One loaded chat model. Stop strings are not its business (see converse.py)."""
 
-    def count(self, text: str) -> int:
-        """The tokens of a text."""
-        ...
+    def chat(
+        self, messages: Sequence[Message], ask: ChatAsk, cancel: threading.Event
+    ) -> tuple[int, Iterator[Delta]]:
+        """Answer the last message of the user.
 
-    def chat(self, messages: Sequence[Message], ask: ChatAsk, cancel: threading.Event) -> Iterator[Delta]:
-        """Answer the last message of the user. Raises Cancelled if the event was set."""
+        Returns:
+            The number of the prompt's tokens, and the answer as it is made.
+
+        Raises:
+            Refusal: this model cannot answer that.
+            Cancelled: the event was set.
+        """
         ...
 
 

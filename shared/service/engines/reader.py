@@ -85,8 +85,13 @@ class Reader:
         """The encoder's tokens in a text."""
         return len(self._encoder.token_ids([text])[0])
 
-    def chat(self, messages: Sequence[Message], ask: ChatAsk, cancel: threading.Event) -> Iterator[Delta]:
+    def chat(
+        self, messages: Sequence[Message], ask: ChatAsk, cancel: threading.Event
+    ) -> tuple[int, Iterator[Delta]]:
         """As ChatEngine says: a line for each quote, or one sentence that says why there is none."""
+        return sum(self.count(message.text) for message in messages), self._answer(messages, ask, cancel)
+
+    def _answer(self, messages: Sequence[Message], ask: ChatAsk, cancel: threading.Event) -> Iterator[Delta]:
         room = ask.max_tokens
         for text in self._lines(messages, cancel):
             tokens = self.count(text)
