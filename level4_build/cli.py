@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from level4_build.autograd_command import autograd
 from shared.cli import example, json_option, say, say_run
 from shared.progress import progress, waiting
 from shared.store import link_now
@@ -25,6 +26,9 @@ RECORDING = "Recording the run in MLflow …"
 @click.group(epilog=example("ladder level4 train", "ladder level4 predict scene:3"))
 def cli() -> None:
     """Build a network from blocks, train it to tell shapes apart, and look at what it sees."""
+
+
+cli.add_command(autograd)
 
 
 @cli.command(
