@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from level4_build.blocks import Attention, ConvBlock, Down, FeedForward, TransformerBlock, Up, positions
+from level4_build.attention import Attention
+from level4_build.blocks import ConvBlock, Down, Up
+from level4_build.transformer import EncoderBlock, FeedForward, positions
 from level4_build.trainer import TrainConfig, new_model
 from level4_build.unet import UNet, UNetConfig, parameters
 from shared.errors import BadUsage
@@ -29,7 +31,7 @@ def test_the_blocks_keep_to_their_docstrings() -> None:
     assert Up(8, 4)(coarse, x).shape == (2, 4, 7, 5)
     tokens = torch.rand(2, 9, 8)
     assert all(
-        m(tokens).shape == (2, 9, 8) for m in (Attention(8, 2), FeedForward(8), TransformerBlock(8, 4))
+        m(tokens).shape == (2, 9, 8) for m in (Attention(8, 2), FeedForward(8), EncoderBlock(8, 4))
     )
 
 
