@@ -15,7 +15,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
 
 from shared.errors import BadUsage, LadderError
 from shared.files import write_atomic
@@ -64,6 +66,14 @@ class Tokens:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of tokens, the special ones by name. Bytes that are no character become U+FFFD."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+
+    def byte_counts(self) -> Tensor:
+        """How many bytes of text each token stands for: (len(self),) int64; a special token for none."""
+        sizes = torch.zeros(len(self), dtype=torch.int64)
+        for name, number in self._tokenizer.get_vocab(with_added_tokens=False).items():
+            sizes[number] = len(name)  # byte level writes each byte as one character of its own
+        sizes[[self._tokenizer.token_to_id(name) for name in SPECIAL]] = 0
+        return sizes
 
     def digest(self) -> str:
         """A hash of the merges: two tokenizers with the same digest cut every text in the same way."""
