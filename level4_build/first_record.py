@@ -1,4 +1,4 @@
-"""What is kept of the first two steps: the perceptron on scalars, and the baselines."""
+"""What is kept of a perceptron on scalars: its curve, its picture and the graph of an expression."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ loss.backward()
 Path("graph.svg").write_text(svg(loss))
 
 Each box is a value: its name or what made it, the number, and the gradient below. Each edge carries the slope
-of the right box in the left one. Read the numbers from left to right, as they were computed, and the gradients
+of the right box in the left one. Read the numbers from left to right, as they came about, and the gradients
 from right to left, as they flowed back: a box's gradient is that of the box on its right, times the slope
 between them; where several edges leave a box, their sum.
 """
