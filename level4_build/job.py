@@ -12,7 +12,9 @@ import time
 from threading import Event, Lock
 
 import numpy as np
+import torch
 
+from level4_build.distributed import Ranks
 from level4_build.predict import predict
 from level4_build.scenes import Scene, scene
 from level4_build.trainer import Evaluation, Fit, Step, TrainConfig, fit, new_model
@@ -46,7 +48,8 @@ class Training(Background[Fit]):
     def _work(self) -> Fit:
         with _turn:
             self._began = time.monotonic()
-            done = fit(self.config, self._model, self._on_step, stop=self._stop.is_set)
+            ranks = Ranks(device=torch.device("cpu"))  # where the page looks into the network meanwhile
+            done = fit(self.config, self._model, self._on_step, stop=self._stop.is_set, ranks=ranks)
         self.seen = predict(self._model, self.watched.image)
         return done
 

@@ -6,15 +6,20 @@ The only module of this level that records.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 from level4_build import LEVEL, weights
+from level4_build.find_lr import RangeTest
 from level4_build.predict import Found, look, mask_png, panel_png
 from level4_build.scenes import CLASSES, Scenes, Split, scene
-from level4_build.trainer import Evaluation, Fit, Step, TrainConfig, learning_rate
+from level4_build.schedules import best_of, drops_at, learning_rate
+from level4_build.trainer import Evaluation, Fit, Step, TrainConfig
 from level4_build.unet import parameters
+from shared.files import write_atomic
 from shared.tracking import Run, track
 
 PANEL = 6  # validation scenes in the panel of a training
@@ -30,7 +35,7 @@ class Recorder:
     def step(self, step: Step) -> None:
         """Record one step; give it to `fit` as `on_step`."""
         self._told.add(step.step)
-        self._one(step.step, step.loss, step.evaluation)
+        self._one(step.step, step.loss, step.lr, step.evaluation)
 
     def finish(self, fit: Fit, keep: bool = True) -> Path | None:
         """Record what came of it, and the steps that were not told, from before it was resumed.
@@ -38,13 +43,16 @@ class Recorder:
         Args:
             keep: also keep the network in the home, as the last trained one; returns where.
         """
-        evaluations = {each.step: each for each in fit.history}
+        evaluations, task = {each.step: each for each in fit.history}, self.config.task()
         for step, loss in enumerate(fit.losses, start=1):
             if step not in self._told:
-                self._one(step, loss, evaluations.get(step))
+                drops = drops_at([e for e in fit.history if e.step < step], self.config, task)
+                self._one(step, loss, learning_rate(step - 1, self.config, drops), evaluations.get(step))
+        self.run.tag(precision=fit.precision, device=fit.device, resumed_at=str(fit.resumed_at))
         self.run.metrics(
-            macro_iou=fit.macro_iou, wall_s=fit.wall_s, steps=fit.steps, parameters=parameters(fit.model)
-        )
+            macro_iou=fit.macro_iou, wall_s=fit.wall_s, steps=fit.steps, parameters=parameters(fit.model),
+            best_iou=best_of(fit.history, task).macro_iou, best_step=best_of(fit.history, task).step,
+        )  # fmt: skip
         self.run.table("iou.json", {"class": [*fit.iou], "iou": [*fit.iou.values()]})
         self._dataset("train", self.config.train_count)
         self._dataset("val", self.config.val_count)
@@ -54,12 +62,11 @@ class Recorder:
         self.run.artifact("model/config.json", json.dumps(self.config.as_dict(), indent=1))
         return weights.save(packed) if keep else None
 
-    def _one(self, step: int, loss: float, evaluation: Evaluation | None) -> None:
-        self.run.metrics({"loss/train": loss, "lr": learning_rate(step - 1, self.config)}, step=step)
+    def _one(self, step: int, loss: float, lr: float, evaluation: Evaluation | None) -> None:
+        passed_over = math.isnan(loss)
+        self.run.metrics({"loss/train": None if passed_over else loss, "lr": lr}, step=step)
         if evaluation is not None:
-            classes = {f"iou/val/{name}": value for name, value in evaluation.iou.items()}
-            scores = {"loss/val": evaluation.loss, "iou/val": evaluation.macro_iou, **classes}
-            self.run.metrics(scores, step=step)
+            self.run.metrics(evaluation.scores, step=step)
 
     def _dataset(self, split: Split, count: int) -> None:
         scenes = Scenes(split, count, self.config.size, self.config.seed)
@@ -70,18 +77,46 @@ class Recorder:
 
 
 @contextmanager
-def recording(config: TrainConfig, name: str = "", **tags: str) -> Iterator[Recorder]:
-    """Record a training while it goes on; one that fails or is stopped is marked so."""
+def recording(
+    config: TrainConfig, name: str = "", kept: Path | None = None, **tags: str
+) -> Iterator[Recorder]:
+    """Record a training while it goes on; one that fails or is stopped is marked so.
+
+    Args:
+        kept: where the run's id is kept, so that a training that is resumed goes on in its run.
+    """
     plain = config.as_dict()
     params = {**plain.pop("model"), **plain}
-    told = {"engine": "unet", "device": "cpu", "seed": config.seed, **tags}
-    with track(LEVEL.slug, name or f"unet {config.steps} steps", params, told) as run:
+    told = {"engine": "unet", "seed": config.seed, **tags}
+    earlier = kept.read_text(encoding="utf-8").strip() if kept is not None and kept.exists() else None
+    with track(LEVEL.slug, name or f"unet {config.steps} steps", params, told, resume=earlier) as run:
+        if kept is not None:
+            Thread(target=_remember, args=(run, kept), daemon=True).start()
+        run.watch_machine()
         yield Recorder(run, config)
+
+
+def _remember(run: Run, kept: Path) -> None:
+    """Write down which run it is, as soon as MLflow has made it."""
+    with suppress(OSError):
+        write_atomic(kept, run.id or "")
+
+
+def record_range_test(config: TrainConfig, found: RangeTest, **tags: str) -> Run:
+    """Record the loss at each learning rate that was tried; returns when everything is written."""
+    plain = config.as_dict()
+    params = {**plain.pop("model"), **plain}
+    told = {"engine": "unet", "seed": config.seed, **tags}
+    with track(LEVEL.slug, "learning-rate range test", params, told) as run:
+        for step, (rate, loss) in enumerate(zip(found.rates, found.losses, strict=True), start=1):
+            run.metrics({"lr": rate, "loss/train": loss}, step=step)
+        run.metrics(suggested_lr=found.suggestion)
+    return run
 
 
 def record(fit: Fit, name: str = "", keep: bool = True, **tags: str) -> Run:
     """Record a training after it; returns when everything is written."""
-    with recording(fit.config, name, **tags) as recorder:
+    with recording(fit.config, name, None, **tags) as recorder:
         recorder.finish(fit, keep)
     return recorder.run
 
