@@ -13,7 +13,7 @@ import click
 from shared.cli import example, json_option, say, say_run
 from shared.files import results_folder, write_atomic
 from shared.progress import progress, waiting
-from shared.tables import number, table
+from shared.tables import table
 
 if TYPE_CHECKING:
     from level4_build.survey import Survey
@@ -56,7 +56,7 @@ def baselines(data: str, seed: int, confirm: bool, out: Path | None, as_json: bo
 
         found = survey(data, seed, confirm, on_progress)
     if not as_json:
-        click.echo(_told(found))
+        click.echo(told(found))
     say(f"{len(found.scores)} candidates in {time.monotonic() - began:.0f} s.")
     with waiting("Recording the run in MLflow …"):
         from level4_build.baselines_figure import figures, png
@@ -74,14 +74,13 @@ def baselines(data: str, seed: int, confirm: bool, out: Path | None, as_json: bo
         say_run(run.url)
 
 
-def _told(found: Survey) -> str:
+def told(found: Survey) -> str:
     """The survey as text: a first look, the table, what the network adds, curves and the worst slices."""
     look, metric = found.look, found.table.metric
-    shown = [f"{found.table.name}: {found.table.target}. {look.rows} rows of {look.columns} columns, ", ""]
-    shown[0] += f"and {found.test_rows} put aside."
-    shown[1:] = [f"  {note}" for note in look.notes]
+    size = f"{look.rows} rows of {look.columns} columns, and {found.test_rows} put aside"
+    shown = [f"{found.table.name}: {found.table.target}. {size}.", *(f"  {note}" for note in look.notes)]
     rows = [
-        (s.name, number(s.mean), f"{s.interval.low:.3f} to {s.interval.high:.3f}", number(s.train), s.words)
+        (s.name, f"{s.mean:.3f}", f"{s.interval.low:.3f} to {s.interval.high:.3f}", f"{s.train:.3f}", s.words)
         for s in found.scores
     ]
     right = [metric, "95 %", "on its own rows"]
@@ -90,7 +89,7 @@ def _told(found: Survey) -> str:
     whole, *parts = found.slices
     worst = sorted(parts, key=lambda part: -part.error)[:5]
     errors = [
-        (p.by, p.name, p.rows, number(p.error), f"{p.interval.low:.3f} to {p.interval.high:.3f}")
+        (p.by, p.name, p.rows, f"{p.error:.3f}", f"{p.interval.low:.3f} to {p.interval.high:.3f}")
         for p in (whole, *worst)
     ]
     columns = ["by", "slice", "rows", "error", "95 %"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from level4_build.survey import Survey
+from level4_build.tabular import uneven
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,8 +53,9 @@ def first_look(found: Survey) -> Figure:
         beside.set_title("The strangest, by isolation forest")
     else:
         names, low, _, high, _ = zip(*found.look.ranges, strict=True)
-        beside.barh(names, np.subtract(high, low), color=OTHER)
-        beside.set(title="How far each column ranges", xscale="log")
+        widths = np.subtract(high, low)
+        beside.barh(names, widths, color=OTHER)
+        beside.set(title="How far each column ranges", xscale="log" if uneven(widths) else "linear")
         beside.tick_params(axis="y", labelsize=6 if len(names) > 15 else 9)
         beside.invert_yaxis()
     return figure

@@ -13,6 +13,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everywhere
+from torch.nn.utils import skip_init
 
 
 class SmallNetwork(BaseEstimator):
@@ -68,11 +69,9 @@ class SmallNetwork(BaseEstimator):
 
     def _network(self, inputs: int, g: torch.Generator) -> nn.Sequential:
         """The layers, their weights drawn from this generator alone (He et al., arXiv 1502.01852)."""
-        net = nn.Sequential(
-            nn.Linear(inputs, self.hidden), nn.ReLU(), nn.Linear(self.hidden, self.classes or 1)
-        )
-        for module in net:
-            if isinstance(module, nn.Linear):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=g)
-                nn.init.zeros_(module.bias)
-        return net
+        first = skip_init(nn.Linear, inputs, self.hidden)  # nn.Linear itself would draw from the global one
+        last = skip_init(nn.Linear, self.hidden, self.classes or 1)
+        for layer in (first, last):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=g)
+            nn.init.zeros_(layer.bias)
+        return nn.Sequential(first, nn.ReLU(), last)

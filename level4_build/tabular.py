@@ -98,6 +98,12 @@ def split(table: Table, seed: int) -> tuple[Table, Table]:
     return table.rows(kept), table.rows(aside)
 
 
+def uneven(widths: np.ndarray) -> bool:
+    """Whether columns range so differently, (d,), that most models see the widest alone."""
+    there = widths[widths > 0]
+    return len(there) > 0 and bool(there.max() > SCALES * there.min())
+
+
 @dataclass(frozen=True)
 class Look:
     """What one sees before any model.
@@ -131,7 +137,7 @@ def look(table: Table) -> Look:
         notes.append(f"{constant} columns never change: they can tell nothing.")
     if copies:
         notes.append(f"{copies} rows are copies of others: a copy in both parts of a split leaks.")
-    if width[width > 0].max() > SCALES * width[width > 0].min():
+    if uneven(width):
         notes.append(
             "The columns' ranges differ by more than 100 times: scale them, on the training rows alone."
         )
