@@ -1,12 +1,12 @@
 """Attention: each token asks, each token answers as far as it has what is asked for.
 
     x = torch.rand(2, 10, 64)
-    Attention(64, heads=4)(x)                            # (2, 10, 64)
-    Attention(64, heads=4, causal=True, rotary=True)(x)  # each looks back alone, and feels how far
-    CrossAttention(64, heads=4)(x, torch.rand(2, 7, 64)) # (2, 10, 64): what is asked is in another sequence
+    Attention(64, heads=4)(x)                             # (2, 10, 64)
+    Attention(64, heads=4, causal=True, rotary=True)(x)   # each looks back alone, and feels how far
+    CrossAttention(64, heads=4)(x, torch.rand(2, 7, 64))  # (2, 10, 64): what is asked is in another sequence
 
-Vaswani et al., "Attention Is All You Need", arXiv 1706.03762, section 3.2. Here a mask says where one MAY look:
-(T, S) or (B, T, S), True or False.
+Vaswani et al., "Attention Is All You Need", arXiv 1706.03762, section 3.2. A mask is True where a token
+may look, False elsewhere: (T, S) or (B, T, S).
 """
 
 from __future__ import annotations
@@ -21,9 +21,14 @@ from level4_build.rotary import angles, rotate
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False, written_out: bool = False
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    written_out: bool = False,
 ) -> Tensor:
-    """softmax(q kᵀ / sqrt(D)) v, equation 1: (B, heads, T, D) and two of (B, heads, S, D) -> (B, heads, T, D).
+    """softmax(q kᵀ / sqrt(D)) v, equation 1. q (B, heads, T, D), k and v (B, heads, S, D) -> as q.
 
     A token that may look nowhere gets zeros.
 
@@ -43,7 +48,9 @@ def attend(
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (B, heads, T, S)
     if mask is None:
         return scores.softmax(-1) @ v
-    scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)  # not -inf: 0 / 0 where none may be seen
+    scores = scores.masked_fill(
+        ~mask, torch.finfo(scores.dtype).min
+    )  # not -inf: 0 / 0 where none may be seen
     return scores.softmax(-1).masked_fill(~mask, 0) @ v
 
 

@@ -28,7 +28,7 @@ class GroupNorm(nn.Module):
     BatchNorm: it does the same in training and in use, and does not mind a batch of one.
 
     Args:
-        written_out: compute it by the formula above, to be read; by default by torch's kernel, which is faster.
+        written_out: compute it by the formula above, to be read; by default torch's kernel does, faster.
     """
 
     def __init__(self, groups: int, channels: int, eps: float = 1e-5, written_out: bool = False) -> None:
@@ -83,8 +83,8 @@ class Down(nn.Module):
 class Up(nn.Module):
     """Back to the skip's size, and joined with it: the skip says where the edges were.
 
-    (B, inputs, h, w) and the skip (B, skips, H, W) -> (B, outputs, H, W). A pixel becomes 2 by 2, and where
-    the size is odd the last ones are cut, or repeated if h was rounded down. `skips` is `outputs` if not given.
+    (B, inputs, h, w) and the skip (B, skips, H, W) -> (B, outputs, H, W). A pixel becomes 2 by 2; where
+    the size is odd the last ones are cut, or repeated if h was rounded down. `skips` is by default `outputs`.
     """
 
     def __init__(self, inputs: int, outputs: int, skips: int | None = None) -> None:
@@ -127,6 +127,6 @@ def initialise(model: nn.Module, generator: torch.Generator) -> nn.Module:
             nn.init.normal_(module.weight, std=0.02, generator=generator)
         else:
             continue
-        if getattr(module, "bias", None) is not None:
+        if not isinstance(module, nn.Embedding) and module.bias is not None:
             nn.init.zeros_(module.bias)
     return model

@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from level4_build.autograd_command import autograd
+from level4_build.baselines_command import baselines
+from level4_build.build_command import build
 from level4_build.train_command import resume, train
 from shared.cli import example, json_option, say, say_run
 from shared.progress import waiting
@@ -27,6 +29,8 @@ def cli() -> None:
 
 
 cli.add_command(autograd)
+cli.add_command(build)
+cli.add_command(baselines)
 
 
 cli.add_command(train)

@@ -1,12 +1,12 @@
-"""The blocks for sequences: the Transformer's encoder and decoder block, and the ways from a picture to tokens.
+"""The blocks for sequences: the Transformer's encoder and decoder, and the ways from a picture to tokens.
 
     tokens = Patches(3, 64, size=8)(torch.rand(1, 3, 64, 64))  # (1, 64, 64)
     seen = EncoderBlock(64, heads=4)(tokens)                   # (1, 64, 64)
     asked = Queries(5, 64)(seen)                               # (1, 5, 64)
     DecoderBlock(64, heads=4)(asked, seen)                     # (1, 5, 64)
 
-Vaswani et al., arXiv 1706.03762, figure 1. The norms come first (pre-norm, Xiong et al., arXiv 2002.04745), so
-that it trains without a long warm-up.
+Vaswani et al., arXiv 1706.03762, figure 1. The norms come first (pre-norm, Xiong et al., arXiv 2002.04745),
+so that it trains without a long warm-up.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ class Decoder(nn.ModuleList):
 
 
 class PictureTransformer(nn.Sequential):
-    """Encoder blocks over the cells of a picture. (B, C, H, W) -> (B, C, H, W), any H and W, C a multiple of 4.
+    """Encoder blocks over the cells of a picture. (B, C, H, W) -> (B, C, H, W), any H and W.
 
-    Cells become tokens that know their place, look at each other, and become cells again. The cost grows with
-    (H · W)², so it belongs where the picture is small.
+    Cells become tokens that know their place, look at each other, and become cells again. C is a multiple of 4.
+    The cost grows with (H · W)², so it belongs where the picture is small.
     """
 
     def __init__(self, channels: int, heads: int, layers: int) -> None:
@@ -102,10 +102,10 @@ class PictureTransformer(nn.Sequential):
 
 
 class Patches(nn.Module):
-    """Squares of a picture as tokens that know their place. (B, inputs, H, W) -> (B, H/size · W/size, outputs).
+    """Squares of a picture as tokens that know their place. (B, inputs, H, W) -> (B, T, outputs).
 
-    Dosovitskiy et al., arXiv 2010.11929, equation 1, with fixed positions, so that any size will do. `outputs`
-    is a multiple of 4; rows and columns beyond a multiple of `size` are not seen.
+    T = H/size · W/size. Dosovitskiy et al., arXiv 2010.11929, equation 1, with fixed positions, so that any
+    size will do. `outputs` is a multiple of 4; rows and columns beyond a multiple of `size` are not seen.
     """
 
     def __init__(self, inputs: int, outputs: int, size: int) -> None:

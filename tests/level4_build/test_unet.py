@@ -30,9 +30,7 @@ def test_the_blocks_keep_to_their_docstrings() -> None:
     assert coarse.shape == (2, 8, 4, 3)
     assert Up(8, 4)(coarse, x).shape == (2, 4, 7, 5)
     tokens = torch.rand(2, 9, 8)
-    assert all(
-        m(tokens).shape == (2, 9, 8) for m in (Attention(8, 2), FeedForward(8), EncoderBlock(8, 4))
-    )
+    assert all(m(tokens).shape == (2, 9, 8) for m in (Attention(8, 2), FeedForward(8), EncoderBlock(8, 4)))
 
 
 def test_the_gradient_reaches_every_parameter() -> None:
