@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, overload
+from typing import Any
 
 from level4_build.shop import SPLITS, Line, Order, Shop, ShopSplit, dice, open_shop
 from shared.errors import BadUsage
@@ -41,7 +41,7 @@ COUNTS = (
 )
 
 
-class ShopText(Sequence[str]):
+class ShopText:
     """The documents of one split, each written when asked for."""
 
     def __init__(self, split: ShopSplit, count: int, seed: int = 0) -> None:
@@ -57,13 +57,7 @@ class ShopText(Sequence[str]):
     def __len__(self) -> int:
         return self.count
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self.count))]
+    def __getitem__(self, index: int) -> str:
         if not 0 <= index < self.count:
             raise IndexError(f"document {index} of {self.count}")
         return document(self.seed, self.split, index)

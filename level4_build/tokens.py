@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -56,7 +56,7 @@ class Tokens:
         """
         return self.encode_all([text])[0]
 
-    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_all(self, texts: Iterable[str]) -> list[list[int]]:
         """The tokens of many texts, on all cores."""
         try:
             return [one.ids for one in self._tokenizer.encode_batch(list(texts))]

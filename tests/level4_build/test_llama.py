@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from transformers import LlamaConfig as TheirConfig
 
 from level4_build.llama import SIZES, Llama, LlamaConfig, initialise
-from level4_build.norms import RMSNorm
+from level4_build.norms import RMSNorm, rms_norm
 from level4_build.pretrained import from_transformers, load_model, save, to_transformers
 from level4_build.rotary import angles, rotate
 from level4_build.tokens import train_tokens
@@ -170,15 +171,17 @@ def test_rotary_is_the_papers_turn_with_its_channels_in_another_order() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_rms_norm_is_torchs_own(dtype: torch.dtype) -> None:
+def test_rms_norm_is_its_formula(dtype: torch.dtype) -> None:
     x = 100 * torch.randn(4, 7, 24, generator=dice()).to(dtype)
-    mine, other = RMSNorm(24).to(dtype), nn.RMSNorm(24, eps=1e-5, dtype=dtype)
+    norm = RMSNorm(24).to(dtype)
     with torch.no_grad():
-        mine.weight.uniform_(0.5, 2, generator=dice())
-        other.weight.copy_(mine.weight)
+        norm.weight.uniform_(0.5, 2, generator=dice())
         tolerance = {torch.float64: 1e-14, torch.float32: 1e-6, torch.bfloat16: 2e-2}[dtype]
-        torch.testing.assert_close(mine(x), other(x), rtol=tolerance, atol=tolerance)
-    assert not mine(torch.zeros(1, 24, dtype=dtype)).any(), "nothing stays nothing, and is no NaN"
+        torch.testing.assert_close(norm(x), rms_norm(x, norm.weight, 1e-5), rtol=tolerance, atol=tolerance)
+        plain = x[0, 0].double()  # one token by hand
+        by_hand = plain / math.sqrt(sum(v * v for v in plain.tolist()) / 24 + 1e-5) * norm.weight.double()
+        torch.testing.assert_close(norm(x)[0, 0].double(), by_hand, rtol=tolerance, atol=tolerance)
+    assert not norm(torch.zeros(1, 24, dtype=dtype)).any(), "nothing stays nothing, and is no NaN"
 
 
 def test_the_sizes_are_what_they_are_called() -> None:
