@@ -218,18 +218,19 @@ def _range_table(found: RangeTest) -> str:
 
 def _teller(advance: Callable[[float], None], record_step: Callable[[Step], None]) -> Callable[[Step], None]:
     """Records each step, moves the bar, and says in words how it goes: all of it where there is no bar."""
-    unseen, began, first = not sys.stderr.isatty(), time.monotonic(), 0
+    unseen, first, began = not sys.stderr.isatty(), 0, 0.0  # the first step's own time is mostly starting
 
     def tell(step: Step) -> None:
-        nonlocal first
-        first = first or step.step
+        nonlocal first, began
+        if not first:
+            first, began = step.step, time.monotonic()
         record_step(step)
         advance(step.step / step.steps)
         tenth = step.step % max(1, step.steps // 10) == 0
         if step.step < step.steps and (step.evaluation or (unseen and tenth)):
             iou = f", IoU {step.evaluation.macro_iou:.3f}" if step.evaluation else ""
-            pace = (time.monotonic() - began) / (step.step - first + 1)
-            rest = f"; about {pace * (step.steps - step.step):.0f} s to go"
+            pace = (time.monotonic() - began) / max(step.step - first, 1)
+            rest = f"; about {pace * (step.steps - step.step):.0f} s to go" if step.step > first else ""
             say(f"step {step.step} of {step.steps}: loss {step.loss:.3f}{iou}{rest}")
 
     return tell

@@ -10,6 +10,7 @@ from typing import Any
 
 from level4_build import checkpoint as files
 from level4_build import weights
+from level4_build.loader import learnt
 from level4_build.predict import panel_png
 from level4_build.record import examples
 from level4_build.trainer import Fit, TrainConfig, new_model
@@ -78,7 +79,12 @@ def stopped(place: Path | None) -> tuple[TrainConfig, Path]:
 
 
 def plan(config: TrainConfig) -> str:
-    """What is about to be trained, in a sentence."""
+    """What is about to be trained, in a sentence.
+
+    Raises:
+        BadUsage: a batch is larger than the data.
+    """
+    learnt(config, config.task())
     return (
         f"Training a U-Net of {parameters(new_model(config)):,} parameters: {config.steps} steps of "
         f"{config.batch} of {config.train_count} scenes, {config.size} pixels a side."
