@@ -183,6 +183,10 @@ def test_the_drawing_holds_every_value_and_edge() -> None:
     assert len(list(root.iter(f"{tag}path"))) == sum(len(value.parents) for value in values)
     place = layout(values)
     assert len(set(place.values())) == len(values), "no box lies on another"
+    column = {value.label: place[value][0] for value in values}
+    assert column["-target"] == column["output"] > column["input"] == column["weight"], (
+        "given where it is used"
+    )
     assert all(place[parent][0] < place[value][0] for value in values for parent in value.parents)
 
 
