@@ -30,8 +30,8 @@ def pictures(seed: int, sharp: float = 2.0) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("bins", [1, 10, 15])
 @pytest.mark.parametrize("sharp", [0.0, 0.5, 2.0, 50.0])
 def test_the_error_is_torchmetrics(bins: int, sharp: float) -> None:
-    """Given probabilities: it takes logits for such if all lie in 0 to 1. Its bins are closed on the left, and
-    the paper's and ours on the right, which matters for a confidence on the very edge alone."""
+    """Given probabilities: it takes logits for such if all lie in 0 to 1. Its bins are closed left, while
+    the paper's and ours are on the right; only a confidence on the very edge tells them apart."""
     logits, mask = pictures(1, sharp)
     ours = Calibration(bins)
     ours.add(logits, mask)
