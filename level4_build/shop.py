@@ -22,6 +22,8 @@ from shared.errors import BadUsage
 
 ShopSplit = Literal["train", "development", "held-out"]
 SPLITS: tuple[ShopSplit, ...] = ("train", "development", "held-out")
+# Other documents of the same names, things and sentences show what was learnt; new ones, how far it reaches.
+WORDS_OF: dict[ShopSplit, str] = {"train": "known", "development": "known", "held-out": "new"}
 Tone = Literal["good", "mixed", "bad"]
 Remedy = Literal["exchange", "refund", "repair"]
 REMEDIES: tuple[Remedy, ...] = ("exchange", "refund", "repair")
@@ -162,7 +164,7 @@ def dice(*of: object) -> Random:
 
 @cache
 def words() -> dict[str, Any]:
-    """The words of every split, and those that all share."""
+    """The known and the new words, and those that all splits share."""
     return tomllib.loads((Path(__file__).parent / "shop_words.toml").read_text(encoding="utf-8"))
 
 
@@ -170,7 +172,7 @@ def words() -> dict[str, Any]:
 
 
 def _imagine(rng: Random, split: ShopSplit) -> Shop:
-    own, shared = words()[split], words()["shared"]
+    own, shared = words()[WORDS_OF[split]], words()["shared"]
     towns = rng.sample(own["towns"], 4)
     names = zip(rng.sample(own["firsts"], 3), rng.sample(own["lasts"], 3), towns[1:], strict=True)
     staff, buyer, neighbour = (Person(*each) for each in names)

@@ -4,8 +4,10 @@
     texts[0]  # an order, a review, a ticket … in which every name, date and price agrees
 
 A document takes the facts of one shop (`shop.py`) and puts them into sentences of one kind, such as a review.
-`shop_templates.toml` has the sentences: {facts} are filled in, and of [this|that] one is taken. Each split
-has names, goods and sentences of its own. So a model that only learnt its texts by heart is found out.
+`shop_templates.toml` has the sentences: {facts} are filled in, and of [this|that] one is taken.
+
+The development split has other documents of the same words, and choices are made on it. The held-out split
+has names, goods and sentences of its own: how far does what was learnt reach?
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from level4_build.shop import SPLITS, Line, Order, Shop, ShopSplit, dice, open_shop
+from level4_build.shop import SPLITS, WORDS_OF, Line, Order, Shop, ShopSplit, dice, open_shop
 from shared.errors import BadUsage
 
 CHOICE = re.compile(r"\[([^\[\]]*)\]")  # the innermost
@@ -99,7 +101,7 @@ def write(shop: Shop, kind: str, split: ShopSplit, rng: Random) -> str:
         rng: chooses among them.
     """
     told = facts(shop)
-    plan, own = templates()[kind]["plan"], templates()[kind][split]
+    plan, own = templates()[kind]["plan"], templates()[kind][WORDS_OF[split]]
     paragraphs = [
         " ".join(fill(rng.choice(own[part.format_map(told)]), told, rng) for part in parts) for parts in plan
     ]
@@ -116,7 +118,7 @@ def fill(template: str, told: dict[str, str], rng: Random) -> str:
 
 @cache
 def templates() -> dict[str, dict[str, Any]]:
-    """Every kind of document: its plan, paragraphs of parts, and for each split what each part may say."""
+    """Every kind of document: its plan, paragraphs of parts, and the known and new sentences of each part."""
     return tomllib.loads((Path(__file__).parent / "shop_templates.toml").read_text(encoding="utf-8"))
 
 
