@@ -13,13 +13,14 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -34,7 +35,7 @@ from level4_build.outcome import Step
 from level4_build.precision import this_device
 from level4_build.recipe import Recipe
 from shared.errors import BadUsage, LadderError
-from shared.leash import end, follow
+from shared.leash import follow
 
 TIMEOUT = timedelta(seconds=120)  # a process that is silent for so long is given up
 GRACE_S = 10.0  # how long the others may take to notice that one is dead
@@ -128,8 +129,11 @@ def fit_on(
     """
     if not 1 <= nproc <= MOST:
         raise BadUsage(f"{nproc} processes are asked for.", f"Take 1 to {MOST}.")
-    context = get_context("spawn")  # forked, they would share the threads of MLflow and torch
-    processes: list[SpawnProcess] = []
+    context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context.set_forkserver_preload(
+        ["level4_build.trainer"]
+    )  # torch is imported once, and no thread is forked
+    processes: list[BaseProcess] = []
     ears: list[Connection] = []
     with tempfile.TemporaryDirectory() as folder, interrupts() as interrupted:
         for rank in range(nproc):
@@ -142,11 +146,11 @@ def fit_on(
         try:
             _listen(processes, ears, interrupted, on_step)
         finally:
-            end([psutil.Process(p.pid) for p in processes if p.is_alive()], GRACE_S)
+            _end(processes)
 
 
 def _listen(
-    processes: Sequence[SpawnProcess],
+    processes: Sequence[BaseProcess],
     ears: Sequence[Connection],
     interrupted: Event,
     on_step: Callable[[Step], None] | None,
@@ -177,11 +181,24 @@ def _listen(
             elif kind == "stopped":
                 stopped = told[0]
             else:
-                raise LadderError(*told)
+                kind_of_error, message, fix = told
+                raise kind_of_error(message, fix)
     if stopped:
         raise KeyboardInterrupt(stopped)
     if lost:
         raise LadderError(f"The processes lost each other after step {step}.", AGAIN)
+
+
+def _end(processes: Sequence[BaseProcess]) -> None:
+    """End those that still run: asked first, killed if still there after GRACE_S seconds."""
+    for process in processes:
+        process.terminate()
+    until = time.monotonic() + GRACE_S
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 def _death(rank: int, count: int, code: int, step: int) -> LadderError:
@@ -211,7 +228,7 @@ def _work(place: tuple[int, int, str, int], recipe: Recipe, checkpoint: Path, mo
                 ranks=ranks,
             )
     except LadderError as error:
-        mouth.send(("error", error.message, error.fix))
+        mouth.send(("error", type(error), error.message, error.fix))
     except KeyboardInterrupt as stopped:
         mouth.send(("stopped", str(stopped)))
     except RuntimeError as error:

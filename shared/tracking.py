@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PARAM_CHARS = 6000  # MLflow's limit for one parameter
 BATCH = 1000  # MLflow's limit for one call
+LOOK_S = 5  # seconds between two looks at how busy the machine is
 RETRY_S = 60  # how long a store that could not be reached is left alone
 
 
@@ -161,7 +162,7 @@ class Run:
             from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
             again = self._resume is not None
-            self._monitor = SystemMetricsMonitor(run_id, resume_logging=again)
+            self._monitor = SystemMetricsMonitor(run_id, LOOK_S, resume_logging=again)
             self._monitor.start()
 
         self._queue.put(task)
