@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from shared.cli import example, json_option, say
-from shared.errors import BadUsage, LadderError
-from shared.files import write_atomic
+from shared.errors import BadUsage
 from shared.progress import waiting
 from shared.tables import number, table
 
@@ -31,8 +30,8 @@ COLUMNS = ("", "block", "settings", "gives", "parameters", "multiply-adds")
 def build(spec: str, shape: str | None, out: Path | None, as_json: bool) -> None:
     """Show what each block of a declared network gives and costs, before anything is trained.
 
-    SPEC is a YAML file, or one of example:unet, example:classifier, example:finder and example:language. Where
-    two blocks do not fit, it says which, what the one needs, and what to change.
+    SPEC is a YAML file, or one of example:unet, example:classifier, example:finder and example:language.
+    Where two blocks do not fit, it says which, what the one needs, and what to change.
     """
     with waiting("Loading torch …"):
         from level4_build import declaration, shapes
@@ -41,30 +40,24 @@ def build(spec: str, shape: str | None, out: Path | None, as_json: bool) -> None
     if shape is not None:
         declared = declared.of(_numbers(shape))
     rows, wrong = shapes.as_far_as_it_fits(declared)
+    totals = shapes.totals(rows)
     if as_json:
-        told = {"input": declared.input.model_dump(), "blocks": rows, **shapes.totals(rows)}
+        told = {"input": declared.input.model_dump(), "blocks": rows, **totals}
         click.echo(json.dumps({**told, "wrong": None if wrong is None else str(wrong)}, indent=2))
     else:
-        totals = shapes.totals(rows)
-        cells = [
-            tuple(row[name] for name in ("number", "block", "words", "shape")) + _costs(row) for row in rows
-        ]
-        shown = [("", "input", "", str(declared.input), "", ""), *cells]
-        click.echo(table(COLUMNS, [*shown, ("", "all", "", "", *_costs(totals))], right=COLUMNS[4:]))
+        shown = [("", "input", "", str(declared.input), "", "")]
+        shown += [(row["number"], row["block"], row["words"], row["shape"], *_costs(row)) for row in rows]
+        if wrong is None:
+            shown.append(("", "all", "", "", *_costs(totals)))
+        click.echo(table(COLUMNS, shown, right=COLUMNS[4:]))
     if wrong is not None:
         raise wrong
     if out is not None:
-        try:
-            write_atomic(out, declared.as_yaml())
-        except OSError as error:
-            raise LadderError(
-                f"{out} cannot be written: {(error.strerror or '').lower()}.", "Choose another --out."
-            ) from None
-        say(f"Wrote {out}: change a line, then: ladder level4 build {out}")
+        say(f"Wrote {declaration.write(declared, out)}: change a line, then: ladder level4 build {out}")
 
 
 def _numbers(shape: str) -> tuple[int, ...]:
-    """ "3x37x53" -> (3, 37, 53)."""
+    """From "3x37x53" to (3, 37, 53)."""
     parts = shape.lower().replace("×", "x").replace(",", "x").split("x")
     if not all(part.strip().isdecimal() for part in parts):
         raise BadUsage(

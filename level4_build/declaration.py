@@ -25,6 +25,7 @@ from torch import nn
 from level4_build.flow import Flow
 from level4_build.specs import BLOCKS, Spec
 from shared.errors import BadUsage, LadderError
+from shared.files import write_atomic
 
 EXAMPLES = Path(__file__).with_name("networks")
 LONGEST = 256  # blocks
@@ -116,12 +117,11 @@ def _spec(line: Any, at: int, where: str) -> Spec:
     """One block of a declaration."""
     kind = line.get("block") if isinstance(line, dict) else None
     if not isinstance(kind, str) or kind not in BLOCKS:
-        what = (
-            f"has no `block` that there is ({kind!r})"
-            if isinstance(line, dict)
-            else "is not a list of settings"
+        what = "does not say which `block` it is" if kind is None else f"is {kind!r}, which there is not"
+        raise LadderError(
+            f"{where}: block {at} {what}.",
+            f"Write it as in: - {{block: conv, width: 16}}. There are {', '.join(BLOCKS)}.",
         )
-        raise LadderError(f"{where}: block {at} {what}.", f"There are {', '.join(BLOCKS)}.")
     try:
         return BLOCKS[kind].model_validate(line)
     except ValidationError as error:
@@ -160,15 +160,41 @@ def read(asked: str) -> Declaration:
         )
     path = EXAMPLES / f"{example}.yaml" if asked.startswith("example:") else Path(asked)
     try:
-        return declare(yaml.safe_load(path.read_text(encoding="utf-8")), asked)
+        return parse(path.read_text(encoding="utf-8"), asked)
     except OSError as error:
-        raise BadUsage(f"The file {path} cannot be read ({(error.strerror or '').lower()}).", HOW) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadUsage(f"The file {path} cannot be read ({reason}).", HOW) from None
+    except UnicodeDecodeError:
+        raise LadderError(f"{asked} is no text.", HOW) from None
+
+
+def parse(text: str, where: str = "The declaration") -> Declaration:
+    """The declaration in a YAML or JSON text. Args and errors as `declare`."""
+    try:
+        return declare(yaml.safe_load(text), where)
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise LadderError(
-            f"{asked}{line}: this is not YAML.", "Mend that line, or begin anew. " + HOW
+            f"{where}{line}: this is not YAML.", "Mend that line, or begin anew. " + HOW
         ) from None
+
+
+def write(declaration: Declaration, path: Path) -> Path:
+    """Keep a declaration as a YAML file, to begin from.
+
+    Raises:
+        BadUsage: another declaration is there, which somebody may have written by hand.
+        LadderError: it cannot be written.
+    """
+    text = declaration.as_yaml()
+    try:
+        if path.exists() and path.read_bytes() != text.encode():
+            raise BadUsage(f"{path} is there already.", "Name another --out, or remove it first.")
+        return write_atomic(path, text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise LadderError(f"{path} cannot be written: {reason}.", "Name another --out.") from None
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -131,7 +131,7 @@ class TransformerSpec(Spec):
         divides(
             given,
             math.lcm(self.heads, 4),
-            f"Its {self.heads} heads share the channels evenly, and positions need 4",
+            f"Its {self.heads} heads share the channels evenly, and its positions take four at a time",
         )
 
     def module(self, given: Flow, other: Flow | None = None) -> nn.Module:

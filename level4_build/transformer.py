@@ -87,8 +87,8 @@ class Decoder(nn.ModuleList):
 class PictureTransformer(nn.Sequential):
     """Encoder blocks over the cells of a picture. (B, C, H, W) -> (B, C, H, W), any H and W.
 
-    Cells become tokens that know their place, look at each other, and become cells again. C is a multiple of 4.
-    The cost grows with (H · W)², so it belongs where the picture is small.
+    Cells become tokens that know their place, look at each other, and become cells again; C is a multiple of
+    4. The cost grows with (H · W)², so it belongs where the picture is small.
     """
 
     def __init__(self, channels: int, heads: int, layers: int) -> None:

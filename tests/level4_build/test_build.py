@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.export import Dim
 
 from level4_build.build import Network, build, unet_declaration
-from level4_build.declaration import EXAMPLES, Declaration, declare, read
+from level4_build.declaration import EXAMPLES, Declaration, declare, parse, read
 from level4_build.flow import Flow, WrongShape
 from level4_build.shapes import as_far_as_it_fits, describe, steps, totals
 from level4_build.specs import BLOCKS
@@ -162,6 +162,15 @@ def test_the_language_model_does_not_see_what_comes_later() -> None:
     torch.testing.assert_close(network(x)[:, :60], network(later)[:, :60])
 
 
+@pytest.mark.parametrize("name", ["finder", "language"])
+def test_a_declared_network_is_exported_by_torch(name: str) -> None:
+    """As MLflow keeps it, for a batch of any size."""
+    network = build(read(f"example:{name}"), dice()).eval()
+    x, other = (batch(network.declaration.input, count) for count in (2, 5))
+    exported = torch.export.export(network, (x,), dynamic_shapes=({0: Dim.DYNAMIC},)).module()
+    torch.testing.assert_close(exported(other), network(other), rtol=0, atol=1e-6)
+
+
 # What is wrong, in words -----------------------------------------------------------------------------
 
 CONV, DOWN = {"block": "conv", "width": 16}, {"block": "down", "width": 32}
@@ -218,8 +227,11 @@ BAD: dict[str, tuple[Any, str]] = {
     "nothing": (None, "a list of `blocks`"),
     "a list": ([CONV], "a list of `blocks`"),
     "no blocks": ({"input": PICTURE, "blocks": []}, "has 0 blocks"),
-    "an unknown block": ({"input": PICTURE, "blocks": [{"block": "convv", "width": 3}]}, "block 1"),
-    "a block that is a word": ({"input": PICTURE, "blocks": ["conv"]}, "block 1"),
+    "an unknown block": (
+        {"input": PICTURE, "blocks": [{"block": "convv", "width": 3}]},
+        "'convv', which there is not",
+    ),
+    "a block that is a word": ({"input": PICTURE, "blocks": ["conv"]}, "block 1 does not say"),
     "a list for a name": ({"input": PICTURE, "blocks": [{"block": ["conv"]}]}, "block 1"),
     "a setting that there is not": ({"input": PICTURE, "blocks": [CONV, {**DOWN, "wdth": 3}]}, "no wdth"),
     "a setting that is missing": ({"input": PICTURE, "blocks": [{"block": "conv"}]}, "width is missing"),
@@ -269,14 +281,14 @@ def test_a_wrong_batch_is_explained(name: str, x: Tensor) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_declaration_comes_back_from_its_text(name: str) -> None:
     declaration = read(f"example:{name}")
-    assert declare(yaml.safe_load(declaration.as_yaml())) == declaration
+    assert parse(declaration.as_yaml()) == declaration
 
 
 @pytest.mark.parametrize(
     ("content", "says", "code"),
     [
         (b"input: [", "line 1", 1),
-        (b"\xff\xfe\x00", "not YAML", 1),
+        (b"\xff\xfe\x00", "no text", 1),
         (b"- a\n- b\n", "`blocks`", 1),
         (None, "cannot be read", 2),
     ],
@@ -307,7 +319,12 @@ def test_the_command_writes_a_declaration_and_explains_a_wrong_one(tmp_path: Pat
     mine = tmp_path / "mine.yaml"
     assert ladder("level4", "build", "--out", str(mine)).exit_code == 0
     assert read(str(mine)) == read("example:unet")
+    unwritable = ladder("level4", "build", "--out", str(mine / "below-a-file.yaml"))
+    assert unwritable.exit_code == 1 and "cannot be written" in unwritable.stderr
     mine.write_text(mine.read_text().replace("skip: down1", "skip: conv1"))
+    edited = mine.read_text()
+    kept = ladder("level4", "build", "--out", str(mine))
+    assert kept.exit_code == 2 and "there already" in kept.stderr and mine.read_text() == edited
     told = ladder("level4", "build", str(mine))
     assert told.exit_code == 1 and "Block 5, up1" in told.stderr and "→" in told.stderr
     assert "down2" in told.stdout and "up1" not in told.stdout, "what fits is shown"
