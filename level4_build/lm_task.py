@@ -28,7 +28,6 @@ from level4_build.tokens import LEAST, Tokens, train_tokens
 from shared.errors import BadUsage
 
 NOTHING = -100  # the target of a place that no token is expected at
-TEXT_OF: dict[Split, ShopSplit] = {"train": "train", "val": "development"}
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,17 @@ class LanguageConfig(Recipe):
 
 
 class Language:
-    """Blocks of tokens, cross-entropy of the next one, perplexity and bits per byte."""
+    """Blocks of tokens, cross-entropy of the next one, perplexity and bits per byte.
+
+    Args:
+        scored: the texts that "val" means; the held-out ones are for a model that is chosen already.
+    """
 
     decides, higher = "bits_per_byte/val", False
 
-    def __init__(self, config: LanguageConfig) -> None:
+    def __init__(self, config: LanguageConfig, scored: ShopSplit = "development") -> None:
         self.config = config
+        self.scored: ShopSplit = scored
 
     @property
     def tokens(self) -> Tokens:
@@ -94,8 +98,9 @@ class Language:
         return initialise(Llama(self.model_config()), torch.Generator().manual_seed(self.config.seed))
 
     def text(self, split: Split) -> ShopText:
-        count = self.config.train_count if split == "train" else self.config.val_count
-        return ShopText(TEXT_OF[split], count, self.config.seed)
+        if split == "train":
+            return ShopText("train", self.config.train_count, self.config.seed)
+        return ShopText(self.scored, self.config.val_count, self.config.seed)
 
     def size(self, split: Split) -> int:
         """Blocks of the split; the last one may be short."""
@@ -147,7 +152,7 @@ class Language:
         }
 
     def digests(self) -> Mapping[str, str]:
-        texts = {split: self.text(split) for split in TEXT_OF}
+        texts = {"train": self.text("train"), "val": self.text("val")}
         return {
             **{split: _digest(text.split, text.count, text.seed) for split, text in texts.items()},
             "tokens": self.tokens.digest(),

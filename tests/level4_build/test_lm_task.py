@@ -50,6 +50,7 @@ def test_the_blocks_are_the_texts_one_after_another(task: Language) -> None:
 def test_the_development_texts_are_scored_and_the_training_texts_are_learnt(task: Language) -> None:
     assert list(task.text("train")) == list(ShopText("train", 60))
     assert list(task.text("val")) == list(ShopText("development", 12))
+    assert list(Language(CONFIG, scored="held-out").text("val")) == list(ShopText("held-out", 12))
     assert task.tokens.digest() == train_tokens(ShopText("train", 60), 400).digest()
     assert task.digests() == Language(CONFIG).digests()
     assert task.digests()["train"] != Language(LanguageConfig(train_count=60, seed=1)).digests()["train"]
