@@ -95,8 +95,8 @@ def _case(
 
 def _oracle(q: Tensor, k: Tensor, v: Tensor, causal: bool = False, scale: float | None = None) -> Tensor:
     """torch's own attention in float64, as float32."""
-    exact = (tensor.double()[None] for tensor in (q, k, v))
-    return scaled_dot_product_attention(*exact, is_causal=causal, scale=scale)[0].float()
+    q, k, v = (tensor.double()[None] for tensor in (q, k, v))
+    return scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)[0].float()
 
 
 def _draw(

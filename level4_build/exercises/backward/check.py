@@ -1,4 +1,4 @@
-"""Graphs so small that the chain rule can be done by hand, then random ones against torch's own in float64."""
+"""Graphs so small that the chain rule can be done by hand, then random ones against torch in float64."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Backward: from the end of a calculation to the slope in every number it began with.
 
-Each `Value` remembers its parents, which it was made from, and its slope in each of them. `backward(end)` gives
-every value its gradient: how fast `end` grows with it. A value's gradient is the sum over all its children: each
-child's own gradient, times the child's slope in it.
+Each `Value` remembers its parents, which it was made from, and its slope in each of them. `backward(end)`
+gives every value its gradient: how fast `end` grows with it. It is a sum over the value's children: the
+gradient of each child, times the child's slope in the value.
 
     x, y = Value(3.0), Value(-4.0)
     backward(x * y + x)
