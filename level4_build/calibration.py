@@ -24,8 +24,9 @@ BINS = 15  # as in the paper
 
 
 class Bin(NamedTuple):
-    """The pixels of one bin: how many, how sure the network is on average, and how often it is right."""
+    """One bin: its middle, its pixels, how sure the network is of them on average, how often it is right."""
 
+    middle: float
     pixels: int
     confidence: float
     accuracy: float
@@ -83,7 +84,11 @@ class Calibration:
     def filled(self) -> list[Bin]:
         """The bins that hold any pixel, from the least sure to the surest."""
         counts = zip(self.pixels.tolist(), self.confidence.tolist(), self.right.tolist(), strict=True)
-        return [Bin(n, sure / n, right / n) for n, sure, right in counts if n]
+        return [
+            Bin((place + 0.5) / len(self.pixels), n, sure / n, right / n)
+            for place, (n, sure, right) in enumerate(counts)
+            if n
+        ]
 
     def error(self) -> float:
         """The expected calibration error, from 0 (as sure as right) to 1; nan if nothing was counted.

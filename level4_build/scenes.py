@@ -10,7 +10,8 @@ network finds that short cut first and learns form later: paint a circle in a sq
 One dial turns all of these, `difficulty` from 0 to 1. It is frozen at FROZEN, so that scores can be compared
 over the years: there a plain U-Net (no Transformer layers) reaches a macro IoU between 0.70 and 0.80 on
 validation scenes by the default training, which leaves room to be better and room to be worse. Measured with
-300 steps of 16 scenes, seeds 0, 1 and 2: 0.753, 0.726 and 0.743.
+300 steps of 16 scenes, seeds 0, 1 and 2: 0.753, 0.726 and 0.743. With seed 0 and the dial at 0, 0.25, 0.75
+and 1 it is 0.92, 0.82, 0.62 and 0.51.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ MOST = 2**32  # seeds and numbers are below it: one word each, so that no two sc
 FROZEN = 0.5
 MORE = (2, 6)  # shapes beside the first, at least and at most: the more, the more they hide each other
 COMMON = (0.32, 0.25, 0.20, 0.14, 0.09)  # how often each kind is drawn: a bar is rare
-UNUSUAL = 0.15  # how often a shape has any hue, and not the usual one of its kind
+TYPICAL = 0.85  # how often a shape has the usual hue of its kind; otherwise any
 NOISE = 0.08  # of the sensor, as a share of white
 STRIPES = 0.25  # how strong they are on a surface
 WAVES = 0.15  # how strong they are on the background
@@ -126,7 +127,7 @@ def imagine(rng: np.random.Generator, difficulty: float = FROZEN) -> list[Shape]
             y=rng.uniform(0.08, 0.92),
             size=rng.uniform(0.10, 0.23),
             angle=rng.uniform(0, 2 * np.pi),
-            colour=_surface(kind, UNUSUAL * turned, rng),
+            colour=_surface(kind, 1 - (1 - TYPICAL) * turned, rng),
             stripes=float(rng.choice([0, 3, 5])),
         )
         for kind in kinds
@@ -145,6 +146,8 @@ def scene(seed: int, split: Split, index: int, size: int = 64, difficulty: float
 
 class Scenes(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     """Scenes of one split, each drawn when asked for: the image (3, H, W) in 0..1 and its mask (H, W)."""
+
+    classes = CLASSES
 
     def __init__(
         self, split: Split, count: int, size: int = 64, seed: int = 0, difficulty: float = FROZEN
@@ -230,10 +233,10 @@ def _inside(kind: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (abs(a) <= 1.35) & (abs(b) <= 0.3)  # bar
 
 
-def _surface(kind: str, unusual: float, rng: np.random.Generator) -> tuple[float, float, float]:
+def _surface(kind: str, typical: float, rng: np.random.Generator) -> tuple[float, float, float]:
     """A colour for a shape: of the usual hue of its kind, more or less, or of any."""
     usual = rng.normal(HUES[KINDS.index(kind)], 0.03) % 1
-    hue = usual if rng.uniform() < 1 - unusual else rng.uniform()
+    hue = usual if rng.uniform() < typical else rng.uniform()
     return hsv_to_rgb(hue, rng.uniform(0.45, 1.0), rng.uniform(0.45, 1.0))
 
 

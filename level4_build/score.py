@@ -174,11 +174,12 @@ class SegmentationScore:
 
     def by_class(self) -> list[ClassScore]:
         """Every class with its scores and what they stand on."""
-        scores = [self.iou(), self.dice(), self.imagewise_iou(), self.imagewise_dice()]
-        images = self.holding.tolist()
+        iou, dice = self.iou(), self.dice()
+        imagewise_iou, imagewise_dice = self.imagewise_iou(), self.imagewise_dice()
+        support = zip(self.support().items(), self.holding.tolist(), strict=True)
         return [
-            ClassScore(name, *(each[name] for each in scores), pixels, images[number])
-            for number, (name, pixels) in enumerate(self.support().items())
+            ClassScore(n, iou[n], dice[n], imagewise_iou[n], imagewise_dice[n], pixels, images)
+            for (n, pixels), images in support
         ]
 
     def summary(self) -> dict[str, float]:

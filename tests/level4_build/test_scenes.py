@@ -17,7 +17,7 @@ from level4_build.scenes import (
     MOST,
     PALETTE,
     SPLITS,
-    UNUSUAL,
+    TYPICAL,
     Scenes,
     Shape,
     draw,
@@ -119,7 +119,7 @@ def test_colour_tells_the_kind_mostly_but_not_always() -> None:
     shapes = [shape for _ in range(300) for shape in imagine(rng)]
     far = [abs((rgb_to_hsv(*s.colour)[0] - HUES[KINDS.index(s.kind)] + 0.5) % 1 - 0.5) for s in shapes]
     # Of those of any hue a fifth lies near the usual one by chance; 1,500 shapes: 3 sigma are 0.03.
-    assert np.mean(np.array(far) < 0.1) == pytest.approx(1 - UNUSUAL * 0.8, abs=0.03)
+    assert np.mean(np.array(far) < 0.1) == pytest.approx(TYPICAL + (1 - TYPICAL) * 0.2, abs=0.03)
 
 
 def test_the_dial_turns_everything_that_is_hard() -> None:

@@ -50,8 +50,8 @@ def test_a_small_one_by_hand() -> None:
     fine = Calibration(10)
     fine.add(torch.stack([logits, others])[None, :, None], torch.tensor([[[0, 1, 0, 0]]]))
     assert [tuple(each) for each in fine.filled()] == [
-        pytest.approx((2, 0.5625, 1)),
-        pytest.approx((2, 0.75, 0.5)),
+        pytest.approx((0.55, 2, 0.5625, 1)),
+        pytest.approx((0.75, 2, 0.75, 0.5)),
     ]
     assert fine.error() == pytest.approx((0.4375 * 2 + 0.25 * 2) / 4)
 
