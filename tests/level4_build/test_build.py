@@ -223,6 +223,15 @@ def test_a_wrong_shape_is_explained(blocks: list[dict[str, Any]], at: int, words
     assert len(as_far_as_it_fits(declaration)[0]) == at - 1, "the blocks before it are shown"
 
 
+@pytest.mark.parametrize("sides", [(16, 1), (1, 16)])
+def test_a_skip_that_is_wrong_on_one_side_alone_is_wrong(sides: tuple[int, int]) -> None:
+    declaration = of(
+        CONV, DOWN, DOWN, {"block": "up", "width": 8, "skip": "conv1"}, kind="picture", shape=[3, *sides]
+    )
+    with pytest.raises(WrongShape, match="joined pixel by pixel"):
+        describe(declaration)
+
+
 BAD: dict[str, tuple[Any, str]] = {
     "nothing": (None, "a list of `blocks`"),
     "a list": ([CONV], "a list of `blocks`"),
