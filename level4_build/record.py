@@ -88,8 +88,8 @@ def recording(
     plain = config.as_dict()
     params = {**plain.pop("model"), **plain}
     told = {"engine": "unet", "seed": config.seed, **tags}
-    earlier = kept.read_text(encoding="utf-8").strip() if kept is not None and kept.exists() else None
-    with track(LEVEL.slug, name or f"unet {config.steps} steps", params, told, resume=earlier) as run:
+    earlier = kept.read_text(encoding="utf-8") if kept is not None and kept.exists() else ""
+    with track(LEVEL.slug, name or f"unet {config.steps} steps", params, told, resume=earlier or None) as run:
         if kept is not None:
             Thread(target=_remember, args=(run, kept), daemon=True).start()
         run.watch_machine()
