@@ -115,7 +115,7 @@ class _Bowl(nn.Module):
 
     def step(self, rate: float) -> float:
         with torch.no_grad():
-            self.w -= rate * self.curvature * self.w
+            self.w.sub_(rate * self.curvature * self.w)
         return self.curvature * self.w.item() ** 2 / 2
 
     def load_state_dict(self, *args: Any, **options: Any) -> Any:

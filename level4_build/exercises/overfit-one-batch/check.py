@@ -111,7 +111,7 @@ def _losses(
         gradients = [g if reset else old + g for old, g in zip(gradients, new, strict=True)]
         with torch.no_grad():
             for each, gradient in zip(learnt, gradients, strict=True):
-                each -= 0.1 * gradient
+                each.sub_(0.1 * gradient)
         losses.append(loss.item())
         if not same:
             x, y = next(batches)
