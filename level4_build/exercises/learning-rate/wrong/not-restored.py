@@ -37,7 +37,6 @@ def sweep(network: nn.Module, step: Callable[[float], float], rates: Sequence[fl
         The losses up to the first that is broken, which is left out: no number, infinite, or above BROKEN
         times the lowest before it. There are then fewer than rates.
     """
-    before = deepcopy(network.state_dict())  # without deepcopy these would be the very tensors that change
     losses: list[float] = []
     for rate in rates:
         loss = step(rate)
