@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from level4_build.calibration import Calibration
+from level4_build.colours import colours_of
 from level4_build.predict import Found
-from level4_build.scenes import IGNORE, PALETTE
+from level4_build.scenes import IGNORE
 from level4_build.score import SegmentationScore
 
 if TYPE_CHECKING:
@@ -148,16 +149,6 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
-
-
-def colours_of(classes: Sequence[str]) -> list[str]:
-    """A colour for each class: that of PALETTE where it is one of ours, else the next that is free."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    free = (colour for name, colour in PALETTE.items() if name not in classes)
-    more = (to_hex(colormaps["turbo"](share)) for share in np.linspace(0.05, 0.95, max(len(classes), 2)))
-    return [PALETTE.get(name) or next(free, None) or next(more) for name in classes]
 
 
 def _new(width: float, height: float) -> Figure:

@@ -27,7 +27,9 @@ SHOWN = 6  # pictures in the panel
 class Pictures(Protocol):
     """Pictures with their masks: `Scenes`, `Folder`, or anything like them."""
 
-    classes: Sequence[str]
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes, in the order of their numbers."""
 
     def all(self) -> tuple[Tensor, Tensor]:
         """Images (N, 3, H, W) uint8, masks (N, H, W) uint8."""

@@ -34,13 +34,14 @@ class Tokens:
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        ids = [tokenizer.token_to_id(name) for name in SPECIAL]
-        if None in ids:
-            missing = ", ".join(name for name, number in zip(SPECIAL, ids, strict=True) if number is None)
+        ids = {name: tokenizer.token_to_id(name) for name in SPECIAL}
+        there = [number for number in ids.values() if number is not None]
+        if len(there) < len(SPECIAL):
+            missing = ", ".join(name for name, number in ids.items() if number is None)
             raise LadderError(
                 f"The tokenizer has no {missing}.", "Train one: level4_build.tokens.train_tokens"
             )
-        self.bos, self.eos, self.pad, self.system, self.user, self.assistant = ids
+        self.bos, self.eos, self.pad, self.system, self.user, self.assistant = there
         self._tokenizer = tokenizer
         self._tokenizer.encode_special_tokens = True
 

@@ -19,12 +19,18 @@ from shared.tables import number, table
 
 if TYPE_CHECKING:
     from level4_build.find_lr import RangeTest
-    from level4_build.trainer import Step, TrainConfig
+    from level4_build.recipe import Recipe
+    from level4_build.record import Recorder
+    from level4_build.trainer import Step
 
 RECORDING = "Recording the run in MLflow …"
+TASKS = ("segmentation", "language")
+PRESETS = ("tiny", "small", "base")
 SCHEDULES = ("cosine", "one-cycle", "plateau", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
 ROWS = 12  # of a range test that are shown
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
 
 nproc_option = click.option(
     "--nproc", default=1, show_default=True, help="Processes of this machine that train together."
@@ -41,26 +47,39 @@ workers_option = click.option(
         "ladder level4 train --nproc 2 --ema 0.99 --patience 3",
         "ladder level4 train --find-lr",
         "ladder level4 train --out my-training --fresh --json",
+        "ladder level4 train --images photos --masks masks --classes ground,leaf --values 0:0,255:1",
+        "ladder level4 train --task language",
+        "ladder level4 train --task language --preset small --steps 1000",
     )
 )
+@click.option(
+    "--task", default="segmentation", show_default=True, type=click.Choice(TASKS), help="What to learn."
+)
 @click.option("--steps", default=300, show_default=True, help="How many batches.")
-@click.option("--seed", default=0, show_default=True, help="Decides the scenes and the first weights.")
-@click.option("--size", default=64, show_default=True, help="Side of the scenes, in pixels.")
+@click.option("--seed", default=0, show_default=True, help="Decides the data and the first weights.")
 @click.option("--lr", default=0.003, show_default=True, help="The highest learning rate.")
 @click.option("--schedule", default="cosine", show_default=True, type=click.Choice(SCHEDULES))
-@click.option("--batch", default=16, show_default=True, help="Scenes in each batch.")
+@click.option("--batch", default=16, show_default=True, help="Pictures, or blocks of text, in each batch.")
 @click.option("--accumulate", default=1, show_default=True, help="Pieces that a batch is done in.")
 @click.option("--ema", default=0.0, show_default=True, help="Average the weights, such as 0.99; 0 does not.")
 @click.option("--patience", default=0, show_default=True, help="Evaluations without a better one; 0: no end.")
-@click.option("--flip/--no-flip", default=False, show_default=True, help="Mirror half of the scenes.")
 @click.option("--precision", default="auto", show_default=True, type=click.Choice(PRECISIONS))
 @click.option("--skip", default=0, show_default=True, help="Losses in a row that may be no number.")
+@click.option("--size", type=int, help="Side of the pictures, in pixels.  [default: 64]")
+@click.option("--difficulty", type=float, help="Of the scenes, from 0 to 1.  [default: 0.5]")
+@click.option("--flip/--no-flip", default=None, help="Mirror half of the pictures.  [default: no-flip]")
+@click.option("--images", type=FOLDER, help="Pictures of your own, instead of scenes.")
+@click.option("--masks", type=FOLDER, help="Their masks, PNG files of the same names.")
+@click.option("--classes", help="What the numbers 0, 1, … in the masks mean, such as ground,leaf.")
+@click.option("--values", default="", help="Where masks hold others: value:class, such as 0:0,255:1.")
+@click.option("--preset", type=click.Choice(PRESETS), help="The language model's size.  [default: tiny]")
+@click.option("--length", type=int, help="Tokens in a block of text.  [default: 128]")
 @workers_option
 @nproc_option
 @click.option("--overfit-batches", default=0, help="Learn and score the first so many batches alone.")
 @click.option("--fast-dev-run", is_flag=True, help="Two batches of everything; nothing is kept.")
 @click.option("--find-lr", is_flag=True, help="Try rising learning rates and suggest one.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Also keep all files here.")
+@click.option("--out", type=FOLDER, help="Also keep all files here.")
 @click.option(
     "--resume/--fresh",
     default=True,
@@ -69,6 +88,11 @@ workers_option = click.option(
 )
 @json_option
 def train(
+    task: str,
+    images: Path | None,
+    masks: Path | None,
+    classes: str | None,
+    values: str,
     fast_dev_run: bool,
     find_lr: bool,
     nproc: int,
@@ -77,16 +101,20 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train the U-Net on drawn scenes and print how well it knows each class.
+    """Train a network, and print how well it does on what it was not trained on.
+
+    By default a U-Net learns to tell the shapes of drawn scenes apart, or with --images the classes of your
+    own pictures. With --task language a small Llama learns to write about a shop.
 
     Stop it and type it again: it goes on where it was, and ends with the very same weights.
     """
     with _starting():
         with waiting("Loading torch …"):
             from level4_build import training
-            from level4_build.trainer import TrainConfig
 
-        config = TrainConfig(**settings)
+        given = {name: value for name, value in settings.items() if value is not None}
+        given |= training.own_pictures(images, masks, classes, values)
+        config = training.recipe(task, given)
         if find_lr:
             _range_test(config, as_json)
             return
@@ -126,9 +154,9 @@ def resume(place: Path | None, workers: int, nproc: int, as_json: bool) -> None:
 # What they do ----------------------------------------------------------------------------------------
 
 
-def _train(config: TrainConfig, kept: Path, nproc: int, out: Path | None, go_on: bool, as_json: bool) -> None:
+def _train(config: Recipe, kept: Path, nproc: int, out: Path | None, go_on: bool, as_json: bool) -> None:
     """Train, print the scores, record the run, keep the network."""
-    from level4_build import distributed, record, trainer, training, weights
+    from level4_build import distributed, record, trainer, training
     from level4_build.precision import choose
 
     with distributed.ranks_here() as ranks:
@@ -141,23 +169,28 @@ def _train(config: TrainConfig, kept: Path, nproc: int, out: Path | None, go_on:
         if ranks.rank > 0:  # torchrun started several: the first alone speaks and records
             trainer.fit(config, checkpoint=kept, ranks=ranks)
             return
-        before = weights.in_use()
-        with record.recording(config, kept=training.run_file(kept), source="command") as recorder:
+        model = config.task().network() if nproc == 1 else None  # else it is trained in other processes
+        run_file = training.run_file(kept)
+        with record.recording(config, kept=run_file, model=model, source="command") as recorder:
+            before = recorder.product.in_use()
             with progress(f"Training, {config.steps} steps") as advance:
-                tell = _teller(advance, recorder.step)
+                tell = _teller(advance, recorder)
                 if nproc > 1:
                     distributed.fit_on(nproc, config, kept, tell)
                     fit = trainer.fit(config, checkpoint=kept)  # complete: it is only read
                 else:
-                    fit = trainer.fit(config, on_step=tell, checkpoint=kept, ranks=ranks)
+                    fit = trainer.fit(config, model, on_step=tell, checkpoint=kept, ranks=ranks)
             if not as_json:
-                rows = [(name, number(value)) for name, value in record.iou_rows(fit)]
-                click.echo(table(["class", "IoU"], rows, right=["IoU"]))
+                rows = [(name, number(value)) for name, value in recorder.product.rows(fit)]
+                headings = recorder.product.headings
+                click.echo(table(headings, rows, right=headings[1:]))
             say(training.summary(fit))
             with waiting(RECORDING):
-                where = recorder.finish(fit)
+                results = recorder.finish(fit)
+                where = recorder.product.keep(results.files)
         say(f"Wrote {where}" + (f"; it replaces {before}." if before else ""))
-        training.keep(fit, kept, out, recorder.run, say)
+        if written := training.leave(results.files, kept, out):
+            say(written)
     if as_json:
         told = {
             **training.as_dict(fit),
@@ -170,7 +203,7 @@ def _train(config: TrainConfig, kept: Path, nproc: int, out: Path | None, go_on:
         say_run(recorder.run.url)
 
 
-def _dev_run(config: TrainConfig, nproc: int, as_json: bool) -> None:
+def _dev_run(config: Recipe, nproc: int, as_json: bool) -> None:
     """Two batches of everything, in a folder that is then removed."""
     from level4_build import distributed, trainer, training
 
@@ -187,7 +220,7 @@ def _dev_run(config: TrainConfig, nproc: int, as_json: bool) -> None:
     say("Nothing was kept.")
 
 
-def _range_test(config: TrainConfig, as_json: bool) -> None:
+def _range_test(config: Recipe, as_json: bool) -> None:
     """The loss at rising learning rates, and the rate where it fell fastest."""
     from level4_build import record
     from level4_build.find_lr import STEPS, find_lr
@@ -216,22 +249,25 @@ def _range_table(found: RangeTest) -> str:
     )
 
 
-def _teller(advance: Callable[[float], None], record_step: Callable[[Step], None]) -> Callable[[Step], None]:
+def _teller(advance: Callable[[float], None], recorder: Recorder) -> Callable[[Step], None]:
     """Records each step, moves the bar, and says in words how it goes: all of it where there is no bar."""
     unseen, first, began = not sys.stderr.isatty(), 0, 0.0  # the first step's own time is mostly starting
+    watched, words = recorder.product.watched
 
     def tell(step: Step) -> None:
         nonlocal first, began
         if not first:
             first, began = step.step, time.monotonic()
-        record_step(step)
+        sample = recorder.step(step)
         advance(step.step / step.steps)
         tenth = step.step % max(1, step.steps // 10) == 0
         if step.step < step.steps and (step.evaluation or (unseen and tenth)):
-            iou = f", IoU {step.evaluation.macro_iou:.3f}" if step.evaluation else ""
+            score = f", {words} {step.evaluation.score(watched):.3f}" if step.evaluation else ""
             pace = (time.monotonic() - began) / max(step.step - first, 1)
             rest = f"; about {pace * (step.steps - step.step):.0f} s to go" if step.step > first else ""
-            say(f"step {step.step} of {step.steps}: loss {step.loss:.3f}{iou}{rest}")
+            say(f"step {step.step} of {step.steps}: loss {step.loss:.3f}{score}{rest}")
+            if sample:
+                say(f"  it writes: {' / '.join(sample.splitlines())}")
 
     return tell
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from level4_build import panels
 from level4_build.calibration import Calibration
 from level4_build.card import Card, Part, folder_card, scenes_card
+from level4_build.colours import colours_of
 from level4_build.folder import Folder
 from level4_build.predict import Found
 from level4_build.report import examine
@@ -111,9 +112,9 @@ def test_the_reliability_diagram_shows_the_share_that_is_right() -> None:
     assert "0.000" in above.get_title()
 
 
-@pytest.mark.parametrize("classes", [CLASSES, ("ground", "leaf"), tuple(f"class {i}" for i in range(20))])
+@pytest.mark.parametrize("classes", [CLASSES, ("ground", "leaf"), tuple(f"class {i}" for i in range(250))])
 def test_every_class_has_a_colour_of_its_own(classes: Sequence[str]) -> None:
-    colours = panels.colours_of(classes)
+    colours = colours_of(classes)
     assert len(set(colours)) == len(classes)
     assert all(colours[i] == PALETTE[name] for i, name in enumerate(classes) if name in PALETTE)
 
