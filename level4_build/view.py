@@ -1,4 +1,4 @@
-"""How pictures, curves and scores are shown on the page."""
+"""How pictures, curves and scores are shown on the page: what the tabs draw, without a word of Streamlit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from level4_build.predict import Found, coloured
-from level4_build.scenes import CLASSES, PALETTE
+from level4_build.scenes import CLASSES, IGNORE, PALETTE
 from level4_build.trainer import Evaluation
 from shared.tables import number
 
 SIDE = 288  # pixels: how large a picture is shown
+DIFFERENT, SAME = (178, 24, 43), (217, 222, 229)
 SMOOTH = 0.9  # how much of the smoothed loss each step keeps
 
 
@@ -32,14 +33,29 @@ def pictures(image: np.ndarray, seen: np.ndarray | None, truth: np.ndarray | Non
     return {caption: enlarged(pixels) for caption, pixels in {"the picture": image, **there}.items()}
 
 
-def legend() -> str:
-    """HTML that says which colour is which class."""
+def faded(image: np.ndarray, mask: np.ndarray, opacity: float) -> np.ndarray:
+    """A mask laid over its picture: (H, W, 3) uint8. Where the mask is IGNORE the picture stays as it is.
+
+    Args:
+        opacity: from 0, the picture alone, to 1, the mask alone.
+    """
+    share = np.where(mask == IGNORE, 0, opacity)[..., None]  # (H, W, 1)
+    return (image * (1 - share) + coloured(mask) * share).round().astype(np.uint8)
+
+
+def differing(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Where two masks (H, W) say different classes, in red: (H, W, 3) uint8."""
+    return np.where((first != second)[..., None], DIFFERENT, SAME).astype(np.uint8)
+
+
+def legend(white: str = "white in the truth: a border that does not count") -> str:
+    """HTML that says which colour is which class, and what white is."""
     chips = [
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:.9em;height:.9em;'
         f'border-radius:3px;background:{PALETTE[name]};vertical-align:-.1em"></span> {name}</span>'
         for name in CLASSES
     ]
-    return f"<small>{' &nbsp; '.join(chips)} &nbsp; white in the truth: a border that does not count</small>"
+    return f"<small>{' &nbsp; '.join(chips)} &nbsp; {white}</small>"
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
