@@ -178,7 +178,7 @@ def opened(data: bytes) -> InferenceSession:
 
 
 def scenes(trained: Trained, split: Split, most: int) -> tuple[Tensor, Tensor]:
-    """The first scenes, or pictures of one's own, of the network's own training: (B, 3, H, W) from 0 to 1, (B, H, W) classes."""
+    """The first pictures of the network's own training: (B, 3, H, W) from 0 to 1, and (B, H, W) classes."""
     task = trained.config.task()
     return task.batch(split, [Item(0, number) for number in range(min(most, task.size(split)))])
 

@@ -155,6 +155,7 @@ def test_a_process_that_dies_is_a_sentence(trained: Trained, exported: Exported,
     assert worker.process.poll() is not None
 
 
+@pytest.mark.slow
 def test_the_command_exports_the_last_network_and_records_it(
     home_of_its_own: Path, trained: Trained, tmp_path: Path
 ) -> None:
