@@ -27,14 +27,18 @@ ONCE = (
         "ladder level4 evaluate --task language",
     )
 )
-@click.option("--task", default="segmentation", show_default=True, type=click.Choice(TASKS))
-@click.option("--split", default="val", show_default=True, type=click.Choice(("val", "test")))
+@click.option(
+    "--task", default="segmentation", show_default=True, type=click.Choice(TASKS), help="Which network."
+)
+@click.option(
+    "--split", default="val", show_default=True, type=click.Choice(("val", "test")), help="On which data."
+)
 @click.option(
     "--model", type=click.Path(path_type=Path), help="Another network than the last: its file, or its folder."
 )
 @json_option
 def evaluate(task: str, split: str, model: Path | None, as_json: bool) -> None:
-    """Report how well the network that was trained last does on data that it was not trained on.
+    """Score the last network on validation or test data.
 
     The validation split is the one that choices are made on. The test split is for what is chosen already.
     """

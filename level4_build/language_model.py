@@ -32,6 +32,7 @@ from level4_build.unet import parameters
 from shared.errors import LadderError
 from shared.files import write_atomic
 from shared.settings import settings
+from shared.tracking import Run
 
 TRAIN_FIRST = "Train one: ladder level4 train --task language"
 ABOUT = "ladder.json"
@@ -134,6 +135,10 @@ class LanguageModel:
                 folder.rename(Path(beside) / "old")
             new.rename(folder)
         return folder
+
+    def register(self, fit: Fit, run: Run) -> str:
+        """The registry is of segmenters; a language model is its folder."""
+        return ""
 
 
 def data_card(config: LanguageConfig) -> str:

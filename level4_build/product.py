@@ -19,6 +19,7 @@ from torch import nn
 
 from level4_build.recipe import Recipe
 from level4_build.trainer import Fit
+from shared.tracking import Run
 
 
 class Data(NamedTuple):
@@ -83,6 +84,9 @@ class Product(Protocol):
 
     def keep(self, files: Mapping[str, bytes]) -> Path:
         """Make the network of these files, those of `Results`, the one in use. Returns where it is."""
+
+    def register(self, fit: Fit, run: Run) -> str:
+        """Put the network of a run that is written into the registry; what became of it, or empty."""
 
 
 def product_of(config: Recipe) -> Product:

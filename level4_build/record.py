@@ -119,12 +119,14 @@ def record(fit: Fit, name: str = "", keep: bool = True, **tags: str) -> Run:
     """Record a training after it; returns when everything is written.
 
     Args:
-        keep: also make its network the one in use.
+        keep: also make its network the one in use, and register it.
     """
     with recording(fit.config, name, None, None, **tags) as recorder:
         results = recorder.finish(fit)
         if keep:
             recorder.product.keep(results.files)
+    if keep:
+        recorder.product.register(fit, recorder.run)
     return recorder.run
 
 

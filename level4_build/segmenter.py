@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from level4_build import weights
+from level4_build import registry, weights
 from level4_build.card import folder_card, scenes_card
 from level4_build.folder import Folder
 from level4_build.product import Data, Results
@@ -18,6 +18,7 @@ from level4_build.scenes import Scenes
 from level4_build.segmentation import TrainConfig, new_model
 from level4_build.trainer import Fit
 from level4_build.unet import parameters
+from shared.tracking import Run
 
 WEIGHTS = "model/model.safetensors"
 NOT_SAID = "not said; only whoever took the pictures knows."
@@ -71,6 +72,12 @@ class Segmenter:
 
     def keep(self, files: Mapping[str, bytes]) -> Path:
         return weights.save(files[WEIGHTS])
+
+    def register(self, fit: Fit, run: Run) -> str:
+        version = registry.register(fit, run)
+        if version is None:
+            return ""
+        return f"It is version {version.number} of the registry, the challenger (see: ladder level4 models)."
 
 
 def data_card(config: TrainConfig) -> str:

@@ -58,12 +58,16 @@ workers_option = click.option(
 @click.option("--steps", default=300, show_default=True, help="How many batches.")
 @click.option("--seed", default=0, show_default=True, help="Decides the data and the first weights.")
 @click.option("--lr", default=0.003, show_default=True, help="The highest learning rate.")
-@click.option("--schedule", default="cosine", show_default=True, type=click.Choice(SCHEDULES))
+@click.option(
+    "--schedule", default="cosine", show_default=True, type=click.Choice(SCHEDULES), help="How it moves."
+)
 @click.option("--batch", default=16, show_default=True, help="Pictures, or blocks of text, in each batch.")
 @click.option("--accumulate", default=1, show_default=True, help="Pieces that a batch is done in.")
 @click.option("--ema", default=0.0, show_default=True, help="Average the weights, such as 0.99; 0 does not.")
 @click.option("--patience", default=0, show_default=True, help="Evaluations without a better one; 0: no end.")
-@click.option("--precision", default="auto", show_default=True, type=click.Choice(PRECISIONS))
+@click.option(
+    "--precision", default="auto", show_default=True, type=click.Choice(PRECISIONS), help="Of the products."
+)
 @click.option("--skip", default=0, show_default=True, help="Losses in a row that may be no number.")
 @click.option("--size", type=int, help="Side of the pictures, in pixels.  [default: 64]")
 @click.option("--difficulty", type=float, help="Of the scenes, from 0 to 1.  [default: 0.5]")
@@ -101,7 +105,7 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train a network, and print how well it does on what it was not trained on.
+    """Train a network, and score what it was not trained on.
 
     By default a U-Net learns to tell the shapes of drawn scenes apart, or with --images the classes of your
     own pictures. With --task language a small Llama learns to write about a shop.
@@ -135,10 +139,10 @@ def train(
 @nproc_option
 @json_option
 def resume(place: Path | None, workers: int, nproc: int, as_json: bool) -> None:
-    """Go on with a training that was stopped, by the settings in its checkpoint.
+    """Go on with a training that was stopped.
 
-    PLACE is a checkpoint, or the folder of a training that was begun with --out; by default the training that
-    was stopped last.
+    Its settings are those in its checkpoint. PLACE is a checkpoint, or the folder of a training that was begun
+    with --out; by default the training that was stopped last.
     """
     with _starting():
         with waiting("Loading torch …"):
@@ -189,6 +193,10 @@ def _train(config: Recipe, kept: Path, nproc: int, out: Path | None, go_on: bool
                 results = recorder.finish(fit)
                 where = recorder.product.keep(results.files)
         say(f"Wrote {where}" + (f"; it replaces {before}." if before else ""))
+        with waiting("Registering the network …"):
+            registered = recorder.product.register(fit, recorder.run)
+        if registered:
+            say(registered)
         if written := training.leave(results.files, kept, out):
             say(written)
     if as_json:
@@ -230,7 +238,7 @@ def _range_test(config: Recipe, as_json: bool) -> None:
     if not as_json:
         click.echo(_range_table(found))
         best = f"{found.suggestion:.2g}"
-        say(f"The loss fell fastest at {best}: ladder level4 train --lr {best}")
+        say(f"The loss fell fastest at {best}: train with --lr {best}")
     with waiting(RECORDING):
         run = record.record_range_test(config, found, source="command")
     if as_json:

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from level4_build import record, training
-from level4_build.scenes import CLASSES
+from level4_build import record, registry, training
+from level4_build.scenes import CLASSES, scene
 from level4_build.trainer import Step, TrainConfig, fit
 from level4_build.unet import UNetConfig
 from shared import runs, store
@@ -41,6 +41,12 @@ def test_a_network_is_trained_then_used(tmp_path: Path) -> None:
     told = json.loads(trained.stdout)
     run = runs.find(told["run_id"])
     assert run["metrics"]["iou/val"] == pytest.approx(told["macro_iou"])
+    assert 0 <= run["metrics"]["calibration_error"] <= 1 and "dice_imagewise/val" in run["metrics"]
+    kept = {file.path for file in store.prepare_store().list_artifacts(told["run_id"])}
+    pictures = {"panel.png", "confusion.png", "classes.png", "calibration.png"}
+    assert kept == {"model", "data.md", "classes.json"} | pictures
+    (version,) = registry.versions()
+    assert version.run_id == told["run_id"] and "version 1 of the registry" in trained.stderr
     assert run["params"]["steps"] == "3" and run["tags"]["source"] == "command"
 
     assert "209,734 parameters: 3 steps of 2" in trained.stderr and "step 1 of 3" in trained.stderr
@@ -93,6 +99,25 @@ def test_a_dev_run_tries_everything_and_keeps_nothing(own_home: Path) -> None:
     assert "2 steps, an evaluation after each" in done.stderr and "Nothing was kept" in done.stderr
     assert not list(own_home.rglob("*.pt")) and not list(own_home.rglob("*.safetensors"))
     assert runs.last_runs() == []
+
+
+def test_a_network_learns_pictures_of_ones_own_by_the_command(tmp_path: Path) -> None:
+    for number in range(6):
+        drawn = scene(3, "train", number, 16)
+        for folder, pixels in (("photos", drawn.image), ("masks", drawn.mask)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    own = ("--images", str(tmp_path / "photos"), "--masks", str(tmp_path / "masks"))
+    alone = level4("train", *own)
+    assert alone.exit_code == 2 and "--classes together" in alone.stderr
+    small = ("--steps", "2", "--size", "16", "--batch", "2", "--out", str(tmp_path / "out"))
+    done = level4("train", *own, "--classes", ",".join(CLASSES), *small)
+    assert done.exit_code == 0, done.stderr
+    assert "2 of 5 pictures" in done.stderr and "1 pictures not trained on" in done.stderr
+    card = (tmp_path / "out" / "data.md").read_text(encoding="utf-8")
+    assert str(tmp_path / "photos") in card and "| val | 1 |" in card
+    test = level4("evaluate", "--split", "test")
+    assert test.exit_code == 2 and "keep pictures of a test" in test.stderr
 
 
 def test_a_range_test_suggests_a_rate_and_is_recorded() -> None:
