@@ -56,9 +56,9 @@ def predict(
 ) -> None:
     """Find the shapes in an IMAGE, or go on with a text.
 
-    By the network that was trained last, or --model. An IMAGE is a picture file, a folder of them, or scene:N,
-    a scene that the network was not trained on; by default scene:0. Of each it writes the mask, the picture
-    with the mask over it, and both side by side.
+    By the network that was trained last, or --model. An IMAGE is a picture file, a folder of them, or
+    scene:N, a scene that the network was not trained on; by default scene:0. Of each it writes the mask, the
+    picture with the mask over it, and both side by side.
     """
     if text is None:
         _pictures(image or "scene:0", out, unsure, model, as_json)

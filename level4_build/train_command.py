@@ -141,8 +141,8 @@ def train(
 def resume(place: Path | None, workers: int, nproc: int, as_json: bool) -> None:
     """Go on with a training that was stopped.
 
-    Its settings are those in its checkpoint. PLACE is a checkpoint, or the folder of a training that was begun
-    with --out; by default the training that was stopped last.
+    Its settings are those in its checkpoint. PLACE is a checkpoint, or the folder of a training that was
+    begun with --out; by default the training that was stopped last.
     """
     with _starting():
         with waiting("Loading torch …"):
