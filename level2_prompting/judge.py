@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from level2_prompting.at_once import a_few_at_once
 from level2_prompting.lab import AT_ONCE, Lab, Outcome
 from level2_prompting.lab_report import Mean, mean
+from shared.at_once import a_few_at_once
 from shared.clients import endpoint, openai_client
 
 if TYPE_CHECKING:

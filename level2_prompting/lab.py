@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from level2_prompting.at_once import a_few_at_once
 from level2_prompting.failures import told
 from level2_prompting.lab_items import Item, check_fit
 from level2_prompting.prompt_files import Prompt, read, versions
 from level2_prompting.prompt_registry import ALIAS, production
 from level2_prompting.scorers import scores
+from shared.at_once import a_few_at_once
 from shared.clients import endpoint
 from shared.errors import BadUsage, LadderError
 
