@@ -26,9 +26,6 @@ from dataclasses import dataclass
 ABSTAIN = "The sources do not answer this."
 
 _SOURCE = re.compile(r"""<(source(?:-\w+)?) id=(?:"([^"\n]+)"|'([^'\n]+)')>\n?(.*?)\n?</\1>""", re.DOTALL)
-_QUOTED = r'"((?:[^"\\]|\\.)*)"'
-_CITED = re.compile(rf'\[([^\[\]:"\s]+):\s*{_QUOTED}\s*\]')
-_OWN_WORDS = re.compile(rf'{_QUOTED}\s*\[([^\[\]:"\s]+)\]')
 
 
 @dataclass(frozen=True)
@@ -61,25 +58,6 @@ def quoted(quote: str, source: str) -> str:
     return f'"{_escape(quote)}" [{source}]'
 
 
-def claims_in(answer: str) -> list[Cited]:
-    """The cited claims of an answer, in order. Lines without a citation are not claims."""
-    found: list[Cited] = []
-    for line in answer.splitlines():
-        rest = line.strip()
-        while rest:
-            own, cited = _OWN_WORDS.search(rest), _CITED.search(rest)
-            if own and (cited is None or own.start() < cited.start()):
-                quote = _unescape(own[1])
-                found.append(Cited(quote, own[2], quote))
-                rest = rest[own.end() :]
-            elif cited:
-                found.append(Cited(rest[: cited.start()].strip(), cited[1], _unescape(cited[2])))
-                rest = rest[cited.end() :]
-            else:
-                break
-    return found
-
-
 def abstains(answer: str) -> bool:
     """Whether an answer says that the sources do not hold it."""
     return answer.strip().strip('"').casefold().startswith(ABSTAIN.casefold().rstrip("."))
@@ -87,7 +65,3 @@ def abstains(answer: str) -> bool:
 
 def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)

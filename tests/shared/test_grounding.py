@@ -1,15 +1,15 @@
-"""Sources in a prompt and citations in an answer: what is written is read back, whatever the text holds."""
+"""Sources in a prompt and quotes in an answer: what is written is read back, whatever the text holds."""
 
 from __future__ import annotations
+
+import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.grounding import (
     ABSTAIN,
-    Cited,
     abstains,
-    claims_in,
     quoted,
     sources_block,
     sources_in,
@@ -39,22 +39,9 @@ def test_an_id_in_single_quotes_is_read_as_well() -> None:
 
 
 @given(LINE)
-def test_a_quote_comes_back_letter_by_letter(quote: str) -> None:
-    assert claims_in(quoted(quote, "S2")) == [Cited(quote, "S2", quote)]
-
-
-def test_a_claim_in_its_own_words_keeps_the_words_it_rests_on() -> None:
-    answer = (
-        'The gate shuts the sea out. [S1: "holds back the \\"sea\\""] It is old. [S2: "built in 1911"]\nSo.'
-    )
-    assert claims_in(answer) == [
-        Cited("The gate shuts the sea out.", "S1", 'holds back the "sea"'),
-        Cited("It is old.", "S2", "built in 1911"),
-    ]
-
-
-def test_words_without_a_source_are_no_claim() -> None:
-    assert claims_in('I think so. "Surely."') == []
+def test_a_quote_is_spelled_as_json_spells_it(quote: str) -> None:
+    spelled, _, source = quoted(quote, "S2").rpartition(" ")
+    assert (json.loads(spelled), source) == (quote, "[S2]")
 
 
 def test_the_sentence_of_abstention_is_known() -> None:

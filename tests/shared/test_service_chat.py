@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from service_fixtures import Service
 
-from shared.grounding import ABSTAIN, claims_in, sources_block
+from shared.grounding import ABSTAIN, sources_block
 from shared.service.converse import MAX_CHARACTERS, until_stop
 from shared.service.engines.base import Delta
 
@@ -87,7 +87,7 @@ def test_what_the_sources_do_not_hold_is_not_answered(create):
 def test_without_sources_it_says_what_it_is(create):
     text = create(messages=[{"role": "user", "content": "Hello!"}]).choices[0].message.content
     assert "extractive" in text and "OPENAI_BASE_URL" in text
-    assert text != ABSTAIN and not claims_in(text)
+    assert text != ABSTAIN and "[" not in text  # it quotes nothing
 
 
 @pytest.mark.parametrize("include_usage", [True, False])
