@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from level2_prompting.ask import Answer, Claim, K, ask
+from level2_prompting.ask import Answer, Claim, ask
 from level2_prompting.index import Index
+from level2_prompting.plan import CHOSEN, Plan
 from level2_prompting.questions import Question, questions
 
 
@@ -63,7 +64,7 @@ class Answers:
 def answer_all(
     index: Index,
     provider: str | None = None,
-    k: int = K,
+    plan: Plan = CHOSEN,
     asked: Sequence[Question] | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Answers:
@@ -71,7 +72,7 @@ def answer_all(
     chosen = questions() if asked is None else asked
     done = []
     for number, question in enumerate(chosen, 1):
-        done.append((question, ask(question.text, index, k=k, provider=provider)))
+        done.append((question, ask(question.text, index, plan=plan, provider=provider)))
         on_progress(number / len(chosen))
     return Answers(tuple(done))
 

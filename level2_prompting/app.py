@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from level2_prompting import LEVEL, view
-from level2_prompting.ask import LONGEST_QUESTION, Answer, ask
+from level2_prompting.ask import Answer, ask
 from level2_prompting.choose import choose_index, choose_provider
 from level2_prompting.index import Index
+from level2_prompting.stages import LONGEST_QUESTION
 from shared import ui
 from shared.errors import LadderError
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -31,10 +32,11 @@ def chat(k: int, tools: bool, provider: str | None, as_json: bool) -> None:
     """
     from level2_prompting.chat import HELP, Chat, converse, record_turn
     from level2_prompting.library import current
+    from level2_prompting.plan import CHOSEN
 
     with waiting("Opening the index …"):
         found = current(say)
-    talk = Chat(found, k=k, provider=provider, tools=tools)
+    talk = Chat(found, plan=replace(CHOSEN, k=k), provider=provider, tools=tools)
     patient = sys.stdin.isatty()
     if patient:
         say(f"Ask the documents. {HELP}")

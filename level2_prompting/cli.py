@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -92,6 +93,7 @@ def ask(words: tuple[str, ...], k: int, provider: str | None, as_json: bool) -> 
     """
     from level2_prompting.ask import ask as work
     from level2_prompting.library import current
+    from level2_prompting.plan import CHOSEN
     from level2_prompting.record import record_answer
 
     question = " ".join(words) if words else EXAMPLE
@@ -100,7 +102,7 @@ def ask(words: tuple[str, ...], k: int, provider: str | None, as_json: bool) -> 
     with waiting("Opening the index …"):
         found = current(say)
     with draft() as on_delta:
-        answer = work(question, found, k=k, provider=provider, on_delta=on_delta)
+        answer = work(question, found, plan=replace(CHOSEN, k=k), provider=provider, on_delta=on_delta)
     if not as_json:
         show(answer)
     with waiting(RECORDING):
@@ -122,6 +124,7 @@ def evaluate(k: int, provider: str | None, as_json: bool) -> None:
     from level2_prompting.answers import answer_all
     from level2_prompting.evaluate import retrieval_scores
     from level2_prompting.library import bundled, encode
+    from level2_prompting.plan import CHOSEN
     from level2_prompting.record import record_evaluation
 
     began = time.monotonic()
@@ -130,7 +133,7 @@ def evaluate(k: int, provider: str | None, as_json: bool) -> None:
     assert manifest is not None  # `bundled` made it
     retrieval = retrieval_scores(encode())
     with progress("Asking the development questions") as advance:
-        answers = answer_all(found, provider, k, on_progress=advance)
+        answers = answer_all(found, provider, replace(CHOSEN, k=k), on_progress=advance)
     wall_s = time.monotonic() - began
     figures = {
         "hit_at_1": retrieval.hit_at_1, "hit_at_5": retrieval.hit_at_5, "ndcg_at_10": retrieval.ndcg_at_10,

@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from level2_prompting.ask import LONGEST_QUESTION, one_line, prompt_template
+from level2_prompting.ask import prompt_template
 from level2_prompting.engine import Engine
 from level2_prompting.failures import told
 from level2_prompting.hygiene import clean, fresh_mark
+from level2_prompting.stages import LONGEST_QUESTION, one_line
 
 TURNS = 6  # that the engine gets to read
 ANSWER_CHARS = 600  # of each answer

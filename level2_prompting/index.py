@@ -57,10 +57,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage that was found, and how near it is: the cosine of the angle, at most 1."""
+    """A passage that was found, how near it is (the cosine of the angle, at most 1), and its headings."""
 
     chunk: Chunk
     similarity: float
+    heading: str = ""
 
 
 @dataclass(frozen=True)

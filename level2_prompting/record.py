@@ -31,6 +31,7 @@ def record_index(
         characters = sum(len(document.text) for document in documents)
         run.metrics(
             documents=len(documents), skipped=len(skipped), chunks=manifest.chunks, characters=characters,
+            kept=manifest.kept, embedded=manifest.chunks - manifest.kept,
             chunks_per_s=manifest.chunks / wall_s, wall_s=wall_s,
         )  # fmt: skip
         run.dataset(name, digest=manifest.fingerprint, source=name, context="index")

@@ -15,16 +15,16 @@ from shared.tables import table
 
 @click.command(
     epilog=example(
-        'ladder level2 search "How is a rare word weighed?" --stages',
-        'ladder level2 search "error code E-404" --no-dense --json',
+        'ladder level2 search "How is a rare word weighed?" --bm25 --rerank --stages',
+        'ladder level2 search "error code E-404" --bm25 --no-dense --json',
     )
 )
 @click.argument("words", nargs=-1, metavar="[QUESTION]")
 @click.option("-k", default=4, show_default=True, type=click.IntRange(1, 20), help="Passages to find.")
 @click.option("--dense/--no-dense", default=True, help="Search by meaning. Default: on.")
-@click.option("--bm25/--no-bm25", default=True, help="Search by words. Default: on.")
+@click.option("--bm25/--no-bm25", default=False, help="Search by words. Default: off.")
 @click.option("--rerank/--no-rerank", default=False, help="Judge again by single sentences. Default: off.")
-@click.option("--context/--no-context", default=False, help="Find with the headings above. Default: off.")
+@click.option("--context/--no-context", default=True, help="Find with the headings above. Default: on.")
 @click.option("--distinct", default=0.97, show_default=True, type=click.FloatRange(0, 1, min_open=True),
     help="Cosine above which two passages say the same; 1 keeps both.")  # fmt: skip
 @click.option("--pool", default=50, show_default=True, type=click.IntRange(1, 1000),
