@@ -122,6 +122,16 @@ def test_hostile_files_are_said_and_the_rest_is_indexed(notes: Path) -> None:
     assert "Traceback" not in done.output
 
 
+def test_a_second_run_tells_what_was_kept_of_the_first(notes: Path) -> None:
+    assert level2("index", str(notes)).exit_code == 0
+    (notes / "gate.md").write_text("# Gate\n\nThe gate is shut at night.\n", encoding="utf-8")
+    told = json.loads(level2("index", str(notes), "--json").stdout)
+    recorded = store.prepare_store().get_run(told["run_id"]).data.metrics
+    assert {name: recorded[name] for name in ("chunks", "kept", "embedded")} == {
+        "chunks": 2, "kept": 1, "embedded": 1,
+    }  # fmt: skip
+
+
 def test_nothing_to_index_leaves_the_old_index(notes: Path, tmp_path: Path) -> None:
     assert level2("index", str(notes)).exit_code == 0
     before = own().manifest()
