@@ -130,7 +130,7 @@ def ask(
         out.append(raw)
 
     with stage(spans, "prove", "PARSER", raw) as out:
-        verdict = judge(raw, sources, rules())
+        verdict = judge(raw, sources, rules(), found.pages)
         out.append(asdict(verdict))
     return Answer(
         question, verdict.text, not verdict.claims, verdict.claims, verdict.dropped, verdict.withheld, raw,

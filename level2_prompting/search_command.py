@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from level2_prompting.terminal import EXAMPLE, provider_option
+from level2_prompting.terminal import EXAMPLE, provider_option, where
 from shared.cli import example, json_option, say
 from shared.progress import waiting
 from shared.tables import table
@@ -56,8 +56,10 @@ def search(
         return
     for number, passage in enumerate(found.passages, 1):
         chunk = passage.chunk
-        place = f"{chunk.source}, characters {chunk.start} to {chunk.end}, cosine {passage.similarity:.3f}"
-        click.echo(f"[S{number}] {place}\n    {' '.join(chunk.text.split())}")
+        place = where(chunk.source, found.page(chunk), chunk.start, chunk.end)
+        click.echo(
+            f"[S{number}] {place}, cosine {passage.similarity:.3f}\n    {' '.join(chunk.text.split())}"
+        )
     if show_stages:
         click.echo(table(*found.table(), right=[*found.stages]))
         click.echo(", ".join(f"{step} {1000 * seconds:.1f} ms" for step, seconds in found.times.items()))

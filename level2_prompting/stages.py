@@ -111,10 +111,11 @@ def staged(snapshot: Snapshot, prepared: Prepared, encode: Encode, question: str
     )
     best = [n for n in last if n not in twins][: plan.k]
     sources = {name: snapshot.texts[name] for name in dict.fromkeys(chunks[n].source for n in best)}
+    pages = {name: at for name, at in snapshot.manifest.pages.items() if name in sources}
     near = [n for n, chunk in enumerate(chunks) if chunk.source in sources]
     above = dict(zip(near, heading_paths([chunks[n] for n in near]), strict=True))
     passages = tuple(Passage(chunks[n], float(cosines[n]), above[n]) for n in best)
-    return Staged(question, plan, passages, sources, candidates, times)
+    return Staged(question, plan, passages, sources, pages, candidates, times)
 
 
 def _judged(

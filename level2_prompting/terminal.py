@@ -58,7 +58,7 @@ def show(answer: Answer) -> None:
 
     for claim in answer.claims:
         quote = " ".join(clean(claim.quote).split())  # a terminal obeys what is invisible
-        place = f"[{claim.passage}] {claim.source}, characters {claim.start} to {claim.end}"
+        place = f"[{claim.passage}] {where(claim.source, claim.page, claim.start, claim.end)}"
         if claim.text == quote:
             click.echo(f'"{quote}"\n    {place}')
         else:
@@ -72,3 +72,8 @@ def show(answer: Answer) -> None:
         say(f"The nearest passages are in: {names}")
     tokens = f", {answer.usage['total_tokens']:,} tokens" if answer.usage else ""
     say(f"{answer.engine} at {answer.endpoint}: {answer.wall_s:.1f} s{tokens}")
+
+
+def where(source: str, page: int | None, start: int, end: int) -> str:
+    """A place in a document, in words."""
+    return f"{source}{f', page {page}' if page else ''}, characters {start} to {end}"

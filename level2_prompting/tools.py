@@ -72,6 +72,7 @@ class Toolbox:
         self.sources: dict[str, Chunk] = {}
         self.passages: list[Passage] = []
         self.texts: dict[str, str] = {}
+        self.pages: dict[str, list[int]] = {}
         self._headings: dict[str, str] = {}
 
     def run(self, name: str, arguments: Mapping[str, Any]) -> Call:
@@ -91,6 +92,7 @@ class Toolbox:
     def _search(self, query: str) -> str:
         found = search(self._index, query, self._plan, self._provider)
         self.texts.update(found.texts)
+        self.pages.update(found.pages)
         new = [passage for passage in found.passages if passage.chunk not in self.sources.values()]
         self.passages += new
         for passage in new:
@@ -170,7 +172,7 @@ def ask_with_tools(
 
     raw = message.text
     with stage(spans, "prove", "PARSER", raw) as out:
-        verdict = judge(raw, box.sources, rules("tools"))
+        verdict = judge(raw, box.sources, rules("tools"), box.pages)
         out.append(asdict(verdict))
     answer = Answer(
         question, verdict.text, not verdict.claims, verdict.claims, verdict.dropped, verdict.withheld, raw,

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from pdf_files import pdf, said
 
 from level2_prompting import LEVEL
 from level2_prompting.cli import EXAMPLE, _share
@@ -109,6 +110,19 @@ def test_the_articles_are_asked_if_nothing_was_indexed() -> None:
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
     assert answer["abstained"] and answer["claims"] == []
+
+
+def test_answers_and_passages_of_a_pdf_name_the_page(notes: Path) -> None:
+    pages = [said("The gate is shut at night."), said("The ferry leaves at seven.")]
+    (notes / "report.pdf").write_bytes(pdf(pages))
+    assert level2("index", str(notes / "report.pdf")).exit_code == 0
+    done = level2("ask", "When does the ferry leave?")
+    quote, place = done.stdout.splitlines()
+    assert quote == '"The ferry leaves at seven."' and "report.pdf, page 2, characters " in place
+    (claim,) = json.loads(level2("ask", "When does the ferry leave?", "--json").stdout)["claims"]
+    assert claim["page"] == 2
+    found = level2("search", "When does the ferry leave?")
+    assert "[S1] report.pdf, page 1, characters 0 to " in found.stdout  # where the one passage begins
 
 
 def test_hostile_files_are_said_and_the_rest_is_indexed(notes: Path) -> None:
