@@ -181,9 +181,15 @@ class Index:
     # Building ------------------------------------------------------------------------------------------
 
     def build(
-        self, documents: Sequence[Document], on_progress: Callable[[float], None] = lambda share: None
+        self,
+        documents: Sequence[Document],
+        on_progress: Callable[[float], None] = lambda share: None,
+        like: Index | None = None,
     ) -> Manifest:
         """Index these documents, in place of what was indexed before. Only what is new is embedded.
+
+        Args:
+            like: another index that holds many of the same passages: they keep its vectors.
 
         Raises:
             LadderError: the documents hold no passage, the service that makes vectors failed, or the build
@@ -195,7 +201,7 @@ class Index:
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "build.lock"):
             try:
-                manifest = self._write(documents, chunks, on_progress)
+                manifest = self._write(documents, chunks, on_progress, like or self)
                 write_atomic(self.folder / "current.json", json.dumps(asdict(manifest), indent=1))
             finally:  # the pointer says which build is to stay: the new one, or the old if this failed
                 with suppress(LadderError):
@@ -203,8 +209,9 @@ class Index:
         return manifest
 
     def _write(
-        self, documents: Sequence[Document], chunks: Sequence[Chunk], on_progress: Callable[[float], None]
-    ) -> Manifest:
+        self, documents: Sequence[Document], chunks: Sequence[Chunk], on_progress: Callable[[float], None],
+        like: Index,
+    ) -> Manifest:  # fmt: skip
         """A new build, whole and checked, beside the old one."""
         for document in documents:
             write_atomic(self.folder / "texts" / f"{document.digest}.txt", document.text)
@@ -217,11 +224,11 @@ class Index:
         folder = self.extra(manifest)
         folder.mkdir(parents=True)
         encode = self.encoder(manifest)
-        old = self._old(manifest)
+        old = like._old(manifest)
         known = reusable(old, chunks, encode) if old else {}
         collection = self._client().create_collection(name, configuration=HNSW, embedding_function=None)
         vectors = fill(collection, chunks, known, encode, lambda share: on_progress(PASSAGES * share))
-        beside = self.extra(old.manifest) if old and known else None
+        beside = like.extra(old.manifest) if old and known else None
         rest = 1 - PASSAGES
         prepare(folder, chunks, encode, beside, lambda share: on_progress(PASSAGES + rest * share))
         check(collection, chunks, vectors, np.random.default_rng(0))
