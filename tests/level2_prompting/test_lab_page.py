@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from level2_prompting import lab_page, lab_view, prompt_files
 from level2_prompting.lab_items import items
+from level2_prompting.prompt_registry import promote
 from shared import store
 from shared.settings import settings
 
@@ -22,11 +24,12 @@ ROUTE = {item.inputs["message"]: (number, item) for number, item in enumerate(it
 
 
 def obedient(messages: Messages) -> Reply:
-    """Right with the second prompt; with the first, every third answer stands in a code fence."""
+    """Right with the second prompt, on lines of their own; with the first, every third in a code fence."""
     number, item = ROUTE[messages[-1]["content"]]
-    said = json.dumps(item.expectations["fields"])
-    careful = messages[0]["content"].startswith("You sort messages")
-    return Reply(said if careful or number % 3 else f"```json\n{said}\n```")
+    fields = item.expectations["fields"]
+    if messages[0]["content"].startswith("You sort messages"):
+        return Reply(json.dumps(fields, indent=1))
+    return Reply(json.dumps(fields) if number % 3 else f"```json\n{json.dumps(fields)}\n```")
 
 
 def tab() -> None:
@@ -81,6 +84,15 @@ def ended(page: AppTest) -> AppTest:
     return fine(page.run())
 
 
+def until(there: Callable[[], bool]) -> None:
+    """Wait, a minute at most."""
+    for _ in range(6000):
+        if there():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came")
+
+
 def markdown(page: AppTest) -> str:
     return "\n".join(element.value for element in (*page.markdown, *page.caption, *page.warning, *page.info))
 
@@ -92,6 +104,11 @@ def words(page: AppTest) -> str:
 
 def links(page: AppTest) -> list[str]:
     return [element.proto.url for element in page.get("link_button")]
+
+
+def progress(page: AppTest) -> str:
+    """What stands over the bar."""
+    return page.get("progress")[0].proto.text
 
 
 def test_the_reader_is_told_of_and_not_offered(fresh_settings: pytest.MonkeyPatch) -> None:
@@ -175,10 +192,12 @@ def test_a_stop_keeps_what_has_come(engine_at: pytest.MonkeyPatch) -> None:
         fine(page.run())
         try:
             assert hanging.wait(60)
-            assert page.button(key="level2 lab go").disabled
+            until(lambda: page.session_state["level2 lab job"].share > 0)
+            fine(page.run())
+            assert page.button(key="level2 lab go").disabled and "of 24 answers" in progress(page)
             page.button(key="level2 lab stop").click()
             fine(page.run())
-            assert page.button(key="level2 lab stop").disabled
+            assert page.button(key="level2 lab stop").disabled and "Stopping" in progress(page)
         finally:
             go_on.set()
         ended(page)
@@ -262,6 +281,22 @@ def test_a_version_is_put_into_production(own_home: Path) -> None:
         assert "In production: v1" in words(page)
         entry = store.prepare_store().get_prompt_version_by_alias("level2-extract", "production")
         assert entry.tags["file"] == "v1"
+    finally:
+        store.forget()
+
+
+def test_the_version_in_production_is_compared_as_well(engine_at: pytest.MonkeyPatch, own_home: Path) -> None:
+    store.forget()
+    promote("route", "v1")
+    try:
+        with speaking(obedient) as script:
+            page = opened(script, engine_at)
+            page.multiselect(key="level2 lab variants route").set_value(["v2", "production"])
+            compare(page, 2)
+        assert list(page.dataframe[0].value["version"]) == ["v2", "production"]
+        assert page.dataframe[1].value["production"][0] == "exact ✗ valid_json ✗"  # it is v1
+        assert "production against v2: -50 points" in words(page)
+        assert "In production: v1" in words(page)
     finally:
         store.forget()
 
