@@ -1,0 +1,116 @@
+"""What the page of level 2 waits for, each in a thread of its own: an index, and an answer.
+
+    opening = Opening(lambda opening: bundled(opening.say, opening.advance))
+    job = Answering("What does BM25 reward?", opening, How())
+    while not job.wait(0.1):
+        print(job.draft)
+    print(job.result().answer.text)
+
+A page that is drawn anew in between, because somebody turned a knob, finds the job again and goes on looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from threading import Event
+
+from level2_prompting.chat import Chat, Put, Turn
+from level2_prompting.history import History
+from level2_prompting.index import Index
+from level2_prompting.plan import CHOSEN, Plan
+from level2_prompting.tools import Call
+from shared.background import Background
+
+
+class Opening(Background[Index]):
+    """An index that is opened, or made first.
+
+    Attributes:
+        label: what happens now; share: how much of it is done, 0 to 1.
+        refused: a sentence for each document that is left out.
+    """
+
+    def __init__(self, make: Callable[[Opening], Index]) -> None:
+        self.label = "Opening the index …"
+        self.share = 0.0
+        self.refused: list[str] = []
+        self._start(lambda: make(self))
+
+    def say(self, label: str) -> None:
+        """What happens now."""
+        self.label = label
+
+    def advance(self, share: float) -> None:
+        """How much of it is done, 0 to 1."""
+        self.share = min(share, 1.0)
+
+
+@dataclass(frozen=True)
+class How:
+    """How a question is to be answered: what is searched, by whom it is answered, and whether with tools."""
+
+    plan: Plan = CHOSEN
+    provider: str = "local"
+    tools: bool = False
+
+
+class Stopped(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Answering(Background[Turn]):
+    """One question of a conversation on its way to its answer.
+
+    Args:
+        question: as it was typed.
+        before: what was said before. The job works on a copy, so that a turn that is stopped leaves nothing.
+        session: the conversation that it belongs to.
+
+    Attributes:
+        put: the question as it stands alone, as soon as that is known.
+        draft: the model's words so far, not proven.
+        calls: the tools that were called so far.
+        history: what was said before, and at the end this turn too.
+    """
+
+    def __init__(
+        self, question: str, opening: Opening, how: How, before: History | None = None, session: str = ""
+    ) -> None:
+        self.question, self.how = question, how
+        self.put: Put | None = None
+        self.draft = ""
+        self.calls: list[Call] = []
+        self.history = deepcopy(before) if before is not None else History()
+        self._opening, self._session, self._stop = opening, session, Event()
+        self._start(self._work)
+
+    def _work(self) -> Turn:
+        how = self.how
+        index = self._opening.result()
+        self._go_on()
+        chat = Chat(index, plan=how.plan, provider=how.provider, tools=how.tools)
+        chat.history, chat.session = self.history, self._session or chat.session
+        self.put = chat.put(self.question)
+        return chat.answer(self.put, self._hear, self._see)
+
+    def _hear(self, text: str) -> None:
+        self._go_on()
+        self.draft += text
+
+    def _see(self, call: Call) -> None:
+        self._go_on()
+        self.calls.append(call)
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise Stopped  # it leaves the model's stream, and closes the connection with it
+
+    def stop(self) -> None:
+        """End with the next word that comes. There is no answer then, whatever comes of the work."""
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
