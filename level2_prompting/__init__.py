@@ -15,10 +15,10 @@ LEVEL = Level(
     gate="retrieval-gate",
     baseline=Baseline(
         metric="hit_at_5",
-        value=0.9,  # measured 0.925: room for one question, should arithmetic differ elsewhere
+        value=0.91,  # measured 0.944: room for three questions, should arithmetic differ elsewhere
         better="higher",
-        run="evaluate",
+        run="evaluate frozen",
         command="ladder level2 evaluate",
-        words="hit@5 0.93 on 40 questions with dense search",
+        words="hit@5 0.94 on 107 questions over 84 articles, by passages with their headings",
     ),
 )

@@ -1,4 +1,4 @@
-"""The commands of level 2: `ladder level2 index|ask|search|chat|evaluate|ablate|lab`.
+"""The commands of level 2: `ladder level2 index|ask|search|chat|evaluate|confirm|lab`.
 
 Results go to stdout, everything else to stderr; the link to what was recorded comes last.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 import click
 
 from level2_prompting.chat_command import chat
+from level2_prompting.evaluate_command import confirm, evaluate
 from level2_prompting.lab_command import lab
 from level2_prompting.search_command import search
 from level2_prompting.terminal import EXAMPLE, RECORDING, draft, provider_option, show
 from shared.cli import example, json_option, say, say_run
 from shared.errors import LadderError
 from shared.progress import progress, waiting
-from shared.tables import table
 
 
 @click.group(epilog=example("ladder level2 ask", "ladder level2 index notes", "ladder level2 evaluate"))
@@ -28,7 +28,7 @@ def cli() -> None:
     """Questions over documents: answers with quotes that are proven, or a plain no."""
 
 
-for command in (search, chat, lab):
+for command in (search, chat, evaluate, confirm, lab):
     cli.add_command(command)
 
 
@@ -113,96 +113,3 @@ def ask(words: tuple[str, ...], k: int, provider: str | None, as_json: bool) -> 
         click.echo(json.dumps({**answer.as_dict(), **about}, indent=2, ensure_ascii=False))
     else:
         say_run(url, "Trace")
-
-
-@cli.command(epilog=example("ladder level2 evaluate", "ladder level2 evaluate --json"))
-@click.option("-k", default=4, show_default=True, type=click.IntRange(1, 20), help="Passages to read.")
-@provider_option
-@json_option
-def evaluate(k: int, provider: str | None, as_json: bool) -> None:
-    """Measure retrieval and answers on the 55 development questions over the ten articles."""
-    from level2_prompting.answers import answer_all
-    from level2_prompting.evaluate import retrieval_scores
-    from level2_prompting.library import bundled, encode
-    from level2_prompting.plan import CHOSEN
-    from level2_prompting.record import record_evaluation
-
-    began = time.monotonic()
-    found = bundled(say)
-    manifest = found.manifest()
-    assert manifest is not None  # `bundled` made it
-    retrieval = retrieval_scores(encode())
-    with progress("Asking the development questions") as advance:
-        answers = answer_all(found, provider, replace(CHOSEN, k=k), on_progress=advance)
-    wall_s = time.monotonic() - began
-    figures = {
-        "hit_at_1": retrieval.hit_at_1, "hit_at_5": retrieval.hit_at_5, "ndcg_at_10": retrieval.ndcg_at_10,
-        "right": answers.right, "declined_answerable": answers.declined_answerable,
-        "beside_the_point": answers.beside_the_point, "abstention_precision": answers.abstention_precision,
-        "abstention_recall": answers.abstention_recall, "quotes_proven": answers.quotes_proven,
-        "withheld": answers.withheld,
-    }  # fmt: skip
-    if not as_json:
-        rows = [(name, _share(value), MEANING[name]) for name, value in figures.items()]
-        click.echo(table(["metric", "value", "what it says"], rows, right=["value"]))
-    with waiting(RECORDING):
-        run = record_evaluation("evaluate", retrieval, answers, manifest, wall_s, source="command")
-    if as_json:
-        told = {**figures, "wall_s": round(wall_s, 3), "run_id": run.id, "url": run.url}
-        click.echo(json.dumps(told, indent=2))
-    else:
-        say_run(run.url)
-
-
-@cli.command(epilog=example("ladder level2 ablate", "ladder level2 ablate --corpus articles --json"))
-@click.option(
-    "--corpus",
-    type=click.Choice(["frozen", "articles"]),
-    default="frozen",
-    show_default=True,
-    help="The 84 articles to measure with, or the ten to learn on.",
-)
-@click.option("--seed", default=0, show_default=True, type=int, help="Of the intervals.")
-@json_option
-def ablate(corpus: str, seed: int, as_json: bool) -> None:
-    """Measure what each stage of retrieval is worth, on the development questions of a corpus.
-
-    Each difference is to the first arm, question by question, with its interval of 95 %.
-    """
-    from level2_prompting.ablate import ablate as work
-    from level2_prompting.record import record_ablation
-
-    began = time.monotonic()
-    with progress(f"Searching the {corpus} corpus in eight ways") as advance:
-        found = work(corpus, seed, on_progress=advance)
-    wall_s = time.monotonic() - began
-    if not as_json:
-        click.echo(found.table())
-    with waiting(RECORDING):
-        run = record_ablation(
-            corpus, found.digest, found.arms, found.questions, seed, wall_s, source="command"
-        )
-    if as_json:
-        told = {"arms": [arm.as_dict() for arm in found.arms], "run_id": run.id, "url": run.url}
-        click.echo(json.dumps(told, indent=2))
-    else:
-        say_run(run.url)
-
-
-def _share(value: float | None) -> str:
-    """Always three digits, so that figures stand below each other; a dash for a share of nothing."""
-    return "–" if value is None else f"{value:.3f}"
-
-
-MEANING = {
-    "hit_at_1": "the nearest passage holds the answer",
-    "hit_at_5": "one of the nearest five holds it",
-    "ndcg_at_10": "the same with a discount for lower ranks, 1 is perfect",
-    "right": "of the questions with an answer: a claim quotes it",
-    "declined_answerable": "of the questions with an answer: declined all the same",
-    "beside_the_point": "of the questions with an answer: all that is quoted stands elsewhere",
-    "abstention_precision": "of those declined: there is no answer",
-    "abstention_recall": "of those without an answer: declined",
-    "quotes_proven": "of all claims: the quote is in its source",
-    "withheld": "of all answers: it held what no passage it cites holds",
-}

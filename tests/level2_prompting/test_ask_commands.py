@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage
 from pdf_files import pdf, said
 
 from level2_prompting import LEVEL
-from level2_prompting.cli import EXAMPLE, _share
+from level2_prompting.cli import EXAMPLE
 from level2_prompting.engine import Engine
 from level2_prompting.library import own
 from shared import runs, store
@@ -101,10 +101,6 @@ def test_without_a_question_it_says_which_one_it_asks() -> None:
     assert EXAMPLE in " ".join(level2("ask", "--help").stdout.split())
 
 
-def test_the_shares_of_an_evaluation_all_have_three_digits() -> None:
-    assert [_share(value) for value in (0.6, 0.925, 1, None)] == ["0.600", "0.925", "1.000", "–"]
-
-
 def test_the_articles_are_asked_if_nothing_was_indexed() -> None:
     done = level2("ask", "How many frogs live in a typical garden pond?", "--json")
     assert done.exit_code == 0, done.output
@@ -165,30 +161,3 @@ def test_nothing_to_index_leaves_the_old_index(notes: Path, tmp_path: Path) -> N
 def test_a_question_put_wrongly_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
     done = level2(*words)
     assert done.exit_code == 2 and said in done.stderr
-
-
-@pytest.mark.slow
-def test_the_evaluation_counts_every_question() -> None:
-    done = level2("evaluate", "--json")
-    assert done.exit_code == 0, done.output
-    figures = json.loads(done.stdout)
-    assert 0.5 <= figures["hit_at_1"] <= figures["hit_at_5"] <= 1
-    assert figures["quotes_proven"] == 1  # the reader copies
-    assert figures["abstention_recall"] > 0.5 and figures["right"] > 0
-    whole = figures["right"] + figures["declined_answerable"] + figures["beside_the_point"]
-    assert whole == pytest.approx(1)  # each question with an answer is one of the three
-    recorded = store.prepare_store().get_run(figures["run_id"]).data
-    assert recorded.metrics["ndcg_at_10"] == pytest.approx(figures["ndcg_at_10"])
-    assert recorded.metrics["abstention_precision"] == pytest.approx(figures["abstention_precision"])
-    assert recorded.params["questions"] == "55" and recorded.tags["engine"] == "reader"
-
-
-def test_the_tour_is_one_run_with_what_it_measured() -> None:
-    from level2_prompting.tour import tour
-
-    told: list[str] = []
-    outcome = tour(told.append)
-    assert outcome.run_id and outcome.url
-    assert outcome.result.startswith("10 articles: hit@5 0.9")
-    assert outcome.result.endswith("3 questions: 2 answered with proven quotes, 1 declined")
-    assert any("sources do not answer" in line for line in told)
