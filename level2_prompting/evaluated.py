@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from level2_prompting.plan import Plan
+from shared import store
 from shared.files import home_folder, write_atomic
 
 FORM = 1  # of the files; another one is not read
@@ -31,13 +32,14 @@ def keep(told: Told) -> None:
 
 
 def latest(corpus: str) -> dict[str, Any] | None:
-    """The last evaluation of a corpus on this machine; None if there is none."""
-    return _read("evaluated").get(corpus)
+    """The last evaluation of a corpus on this machine, with a link for today; None if there is none."""
+    found = _read("evaluated").get(corpus)
+    return _linked(found) if found else None
 
 
 def looks() -> list[dict[str, Any]]:
-    """All looks at the held-out half, the first one first."""
-    return list(_read("held_out").get("looks", []))
+    """All looks at the held-out half, the first one first, with links for today."""
+    return [_linked(look) for look in _read("held_out").get("looks", [])]
 
 
 def keep_look(told: Told) -> None:
@@ -54,6 +56,10 @@ def same_plan(told: Told, plan: Plan) -> bool:
         return Plan(**told["plan"]) == plan
     except TypeError:  # of a version that had other knobs
         return False
+
+
+def _linked(told: Told) -> dict[str, Any]:
+    return {**told, "url": store.link_now(told.get("url"))}
 
 
 def _place(name: str) -> Path:
