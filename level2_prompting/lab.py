@@ -137,7 +137,8 @@ def chosen(name: str, variants: str = "", say: Callable[[str], None] = lambda se
     wanted = [one.strip() for one in variants.split(",")] if variants else versions(name)
     if len(set(wanted)) < len(wanted):
         raise BadUsage(f"{variants!r} names a version twice.", "Name each once, such as: --variants v1,v2")
-    return [production(name, say) if one == ALIAS else read(name, one) for one in wanted]
+    found = [production(name, say) if one == ALIAS else read(name, one) for one in wanted]
+    return list({prompt.version: prompt for prompt in found}.values())  # without a store production is a file
 
 
 def run(
