@@ -1,4 +1,4 @@
-"""The page of level 2: ask documents and open the proof of every claim; compare versions of a prompt.
+"""The page of level 2: ask documents and open the proof of every claim; compare prompts; measure.
 
 streamlit run level2_prompting/app.py
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from level2_prompting import LEVEL, chat_page, lab_page
+from level2_prompting import LEVEL, chat_page, evaluation_page, lab_page
 from shared import ui
 
 
 def main() -> None:
     ui.page(LEVEL)
-    ask, lab = st.tabs(["Ask", "Prompt lab"], key="tab", on_change="rerun")
+    names = ["Ask", "Prompt lab", "Evaluation"]
+    ask, lab, evaluation = st.tabs(names, key="level2 tab", on_change="rerun")
     with lab:
         lab_page.show()
+    with evaluation:
+        evaluation_page.show()
     with ask:  # last: while an answer is on its way, the other tabs are there
         chat_page.show(live=bool(ask.open))
 

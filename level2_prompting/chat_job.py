@@ -1,4 +1,4 @@
-"""What the page of level 2 waits for, each in a thread of its own: an index, and an answer.
+"""What the page of level 2 waits for, each in a thread of its own: an index, an answer, and its trace.
 
     opening = Opening(lambda opening: bundled(opening.say, opening.advance))
     job = Answering("What does BM25 reward?", opening, How())
@@ -7,21 +7,27 @@
     print(job.result().answer.text)
 
 A page that is drawn anew in between, because somebody turned a knob, finds the job again and goes on looking.
+(Streamlit ends the run of a page in the same way whether somebody stops it or clicks elsewhere. So a run that
+ends must not end the work: only `stop` does, or nobody's looking for a minute.)
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Lock
 
-from level2_prompting.chat import Chat, Put, Turn
+from level2_prompting.chat import Chat, Put, Turn, record_turn
 from level2_prompting.history import History
 from level2_prompting.index import Index
 from level2_prompting.plan import CHOSEN, Plan
 from level2_prompting.tools import Call
 from shared.background import Background
+from shared.traces import Trace
+
+UNSEEN_S = 60.0  # an answer that nobody has looked for so long is given up: the page was closed
 
 
 class Opening(Background[Index]):
@@ -60,6 +66,13 @@ class Stopped(Exception):
     """Nobody waits for the answer any more."""
 
 
+class Recording(Background[Trace | None]):
+    """A turn on its way into MLflow, whose import alone takes seconds."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._start(lambda: record_turn(turn, source="page"))
+
+
 class Answering(Background[Turn]):
     """One question of a conversation on its way to its answer.
 
@@ -83,7 +96,10 @@ class Answering(Background[Turn]):
         self.draft = ""
         self.calls: list[Call] = []
         self.history = deepcopy(before) if before is not None else History()
-        self._opening, self._session, self._stop = opening, session, Event()
+        self._opening, self._session = opening, session
+        self._stop, self._seen = Event(), time.monotonic()
+        self._recording: Recording | None = None
+        self._lock = Lock()
         self._start(self._work)
 
     def _work(self) -> Turn:
@@ -104,13 +120,32 @@ class Answering(Background[Turn]):
         self.calls.append(call)
 
     def _go_on(self) -> None:
-        if self._stop.is_set():
+        if time.monotonic() - self._seen > UNSEEN_S:
+            self.stop()
+        if self.stopped:
             raise Stopped  # it leaves the model's stream, and closes the connection with it
+
+    def look(self, seconds: float) -> bool:
+        """Wait for at most so long; whether there is an end to it: an answer, an error, or a stop."""
+        self._seen = time.monotonic()
+        return self.stopped or self.wait(seconds)
 
     def stop(self) -> None:
         """End with the next word that comes. There is no answer then, whatever comes of the work."""
-        self._stop.set()
+        if not self.wait(0):
+            self._stop.set()
 
     @property
     def stopped(self) -> bool:
         return self._stop.is_set()
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer."""
+        return self.wait(0) and not self.failed and not self.stopped
+
+    def record(self) -> Recording:
+        """Its trace on the way, recorded once. (Two runs of a page may overlap.)"""
+        with self._lock:
+            self._recording = self._recording or Recording(self.result())
+            return self._recording

@@ -13,12 +13,11 @@ import uuid
 from dataclasses import dataclass, field
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import StopException
+from streamlit.delta_generator import DeltaGenerator
 
 from level2_prompting import choose, panel, view
 from level2_prompting.answer_view import show_answer, show_calls
-from level2_prompting.chat import record_turn
-from level2_prompting.chat_job import Answering, How
+from level2_prompting.chat_job import Answering, How, Recording
 from level2_prompting.choose import Choice
 from level2_prompting.history import History
 from level2_prompting.knobs import choose_plan
@@ -28,6 +27,12 @@ from shared import ui
 from shared.errors import LadderError
 
 LOOK_S = 0.1  # how often the page looks for new words
+TRACE_S = 0.5  # and whether a trace is written
+HOW_PUT = {
+    "engine": "The engine wrote the question anew, so that it is understood without what was said before.",
+    "rule": "The words that carry content of the last question were put behind it: an index knows nothing of "
+    "a conversation.",
+}
 
 
 @dataclass
@@ -36,14 +41,11 @@ class Asked:
 
     Attributes:
         over: the documents' name.
-        url: of its trace, once `recorded`.
         again: the same question searched by another plan.
     """
 
     over: str
     job: Answering
-    recorded: bool = False
-    url: str | None = None
     again: Staged | None = None
 
     @property
@@ -51,10 +53,6 @@ class Asked:
         """As it was typed, but for the end of one that is too long to be asked."""
         typed = self.job.question
         return typed[:LONGEST_QUESTION] + " …" * (len(typed) > LONGEST_QUESTION)
-
-    @property
-    def answered(self) -> bool:
-        return self.job.wait(0) and not self.job.failed and not self.job.stopped
 
 
 @dataclass
@@ -67,9 +65,9 @@ class Conversation:
     def ask(self, question: str, choice: Choice, how: How) -> None:
         """Begin to answer a question. One that is still on its way is stopped."""
         assert choice.opening
-        if self.asked and not self.asked[-1].job.wait(0):
-            self.asked[-1].job.stop()
-        before = next((one.job.history for one in reversed(self.asked) if one.answered), History())
+        for one in self.asked[-1:]:
+            one.job.stop()
+        before = next((one.job.history for one in reversed(self.asked) if one.job.answered), History())
         self.asked.append(Asked(choice.name, Answering(question, choice.opening, how, before, self.session)))
 
 
@@ -102,40 +100,32 @@ def show(live: bool = True) -> None:
         first.empty()
         talk.ask(question, choice, How(plan, provider, tools))
     links = [show_asked(number, asked) for number, asked in enumerate(talk.asked)]
-    if talk.asked and talk.asked[-1].answered and choice.opening:
+    if talk.asked and talk.asked[-1].job.answered and choice.opening:
         panel.search_again(talk.asked[-1], choice.opening, plan, provider)
-    for asked, link in zip(talk.asked, links, strict=True):
-        if asked.answered and not asked.recorded:
+    for asked, link in zip(talk.asked, links, strict=True):  # last: MLflow is slow to wake
+        if asked.job.answered:
             with link:
-                record(asked)
-                ui.run_link(asked.url, "trace")
-
-
-def record(asked: Asked) -> None:
-    """Record an answer once. It is noted before the page is touched again, where a click may end this run."""
-    with st.spinner("Recording this question in MLflow …"):
-        trace = record_turn(asked.job.result(), source="page")
-        asked.recorded, asked.url = True, trace.url if trace else None
+                show_trace(asked.job.record())
 
 
 def type_in(ready: bool) -> str | None:
-    """The box at the bottom of the page; while an answer comes, its button stops it."""
+    """The box at the bottom of the page."""
     with st.bottom:
         return st.chat_input(
             "Ask these documents" if ready else "Upload a document first",
-            disabled=not ready, submit_mode="stop",  # max_chars would swallow what is too long, in silence
+            disabled=not ready, submit_mode="disable",  # max_chars would swallow what is too long, in silence
         )  # fmt: skip
 
 
 def conversation(over: str) -> Conversation:
     """The one about these documents: other documents, another conversation."""
-    return st.session_state.setdefault("conversations", {}).setdefault(over, Conversation())
+    return st.session_state.setdefault("level2 conversations", {}).setdefault(over, Conversation())
 
 
 def _begin_anew(over: str) -> None:
     for asked in conversation(over).asked[-1:]:
         asked.job.stop()
-    st.session_state["conversations"][over] = Conversation()
+    st.session_state["level2 conversations"][over] = Conversation()
 
 
 def examples(questions: tuple[str, ...]) -> str | None:
@@ -147,58 +137,69 @@ def examples(questions: tuple[str, ...]) -> str | None:
     return None
 
 
-def show_asked(number: int, asked: Asked) -> st.delta_generator.DeltaGenerator:
+def show_asked(number: int, asked: Asked) -> DeltaGenerator:
     """A question with what came of it, after a wait if it is still on its way.
 
     Returns:
         the place where the link to its trace belongs.
     """
+    job = asked.job
     with st.chat_message("user"):
         st.markdown(ui.plain(asked.question))
     with st.chat_message("assistant"):
-        if not asked.job.stopped:
-            watch(asked.job)
-        if (put := asked.job.put) and put.alone.by != "asked":
-            st.caption(f"Asked as: {ui.plain(put.alone.text)}", help=HOW_PUT[put.alone.by])
-        if asked.job.stopped:
+        watch(job)
+        as_asked(job)
+        if job.stopped:
             st.caption("Stopped before the answer was whole.")
             return st.container()
         try:
-            turn = asked.job.result()
+            turn = job.result()
         except LadderError as error:
             ui.error_box(error)
             return st.container()
         show_calls(turn.calls)
         show_answer(turn.answer, asked.over)
         panel.behind(number, turn.answer)
-        link = st.container()
-        if asked.recorded:
-            with link:
-                ui.run_link(asked.url, "trace")
-    return link
-
-
-HOW_PUT = {
-    "engine": "The engine wrote the question anew, so that it is understood without what was said before.",
-    "rule": "The words that carry content of the last question were put behind it: an index knows nothing of "
-    "a conversation.",
-}
+        return st.container()
 
 
 def watch(job: Answering) -> None:
-    """The question as it is asked, each call, and the model's words as they come: a draft, not proven."""
+    """What happens while an answer is on its way: each call, and the model's words, a draft, not proven."""
+    if job.look(0):
+        return
     place = st.empty()
-    try:
-        while not job.wait(LOOK_S):
-            with place.container():
-                if job.put and job.put.alone.by != "asked":
-                    st.caption(f"Asked as: {ui.plain(job.put.alone.text)}")
-                show_calls(job.calls)
-                if job.draft:
-                    st.html(view.draft(job.draft))
-                else:
-                    st.caption("Looking for passages …" if job.put else "Reading the question …")
-    except StopException:  # the stop button; a click elsewhere only draws the page anew
-        job.stop()
-        raise
+    with place.container():
+        told = st.empty()
+        st.button("Stop", icon=":material/stop_circle:", key=f"level2 stop {id(job)}", on_click=job.stop)
+    while not job.look(LOOK_S):
+        with told.container():
+            as_asked(job)
+            show_calls(job.calls)
+            if job.draft:
+                st.html(view.draft(job.draft))
+            else:
+                st.caption("Looking for passages …" if job.put else "Reading the question …")
     place.empty()
+
+
+def as_asked(job: Answering) -> None:
+    """The question as it is asked, where that is not as it was typed."""
+    if (put := job.put) and put.alone.by != "asked":
+        st.caption(f"Asked as: {ui.plain(put.alone.text)}", help=HOW_PUT[put.alone.by])
+
+
+def show_trace(recording: Recording) -> None:
+    """The link to a trace, as soon as it is written."""
+    if recording.wait(0):
+        trace = recording.result()
+        ui.run_link(trace.url if trace else None, "trace")
+    else:
+        wait_for(recording)
+
+
+@st.fragment(run_every=TRACE_S)
+def wait_for(recording: Recording) -> None:
+    """It leaves the page alone, and draws it anew at the end."""
+    if recording.wait(0):
+        st.rerun()
+    st.caption("Recording this question in MLflow …")

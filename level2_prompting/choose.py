@@ -80,7 +80,7 @@ def choose_documents() -> Choice:
         [*kinds, UPLOAD],
         default=kinds[0],
         required=True,
-        key="documents",
+        key="level2 documents",
         persist_state="session",
     )
     if kind == UPLOAD:
@@ -102,7 +102,7 @@ def how_far(opening: Opening) -> bool:
             ui.error_box(error)
         if st.button("Try again", icon=":material/refresh:"):
             _opened.clear()
-            st.session_state.pop("upload opening", None)
+            st.session_state.pop("level2 upload opening", None)
             st.rerun()
         return False
     return True
@@ -115,7 +115,7 @@ def choose_provider() -> str:
     names = {"local": "this machine", "openai": endpoint("openai")}
     picked = st.segmented_control(
         "Answered by", list(names), default=settings().provider, format_func=names.__getitem__,
-        required=True, key="provider", persist_state="session",
+        required=True, key="level2 provider", persist_state="session",
     )  # fmt: skip
     if picked == "openai":
         st.warning(f"Question and passages go to {ui.plain(endpoint('openai'))}; it may cost money.")
@@ -130,7 +130,7 @@ def choose_tools(provider: str) -> bool:
     except LadderError as error:
         reason = error.message
     on = st.toggle(
-        "Tools: calculator and search", key="tools", disabled=bool(reason), persist_state="session",
+        "Tools: calculator and search", key="level2 tools", disabled=bool(reason), persist_state="session",
         help=reason or "The engine decides what to look up and what to calculate; each call is shown.",
     )  # fmt: skip
     return on and not reason
@@ -177,20 +177,20 @@ def _uploaded() -> Opening | None:
     files = st.file_uploader(
         "Markdown, text, HTML or PDF",
         type=sorted(s.lstrip(".") for s in SUFFIXES), accept_multiple_files=True,
-        key="upload", max_upload_size=FILE_MB,
+        key="level2 upload", max_upload_size=FILE_MB,
     )  # fmt: skip
     st.caption("Files stay on this machine. For whole folders: `ladder level2 index FOLDER`")
     if not files:
         return None
     names = [file.file_id for file in files]
-    known: tuple[list[str], Opening] | None = st.session_state.get("upload opening")
+    known: tuple[list[str], Opening] | None = st.session_state.get("level2 upload opening")
     if known is None or known[0] != names:
-        if "upload index" not in st.session_state:
+        if "level2 upload index" not in st.session_state:
             folder = tempfile.TemporaryDirectory(prefix="ladder-upload-", ignore_cleanup_errors=True)
-            st.session_state["upload folder"] = folder  # removed with the session
-            st.session_state["upload index"] = Index(Path(folder.name), provider="local")
-        work = partial(_build, st.session_state["upload index"], list(files))
-        known = st.session_state["upload opening"] = (names, Opening(work))
+            st.session_state["level2 upload folder"] = folder  # removed with the session
+            st.session_state["level2 upload index"] = Index(Path(folder.name), provider="local")
+        work = partial(_build, st.session_state["level2 upload index"], list(files))
+        known = st.session_state["level2 upload opening"] = (names, Opening(work))
     return known[1]
 
 

@@ -48,7 +48,7 @@ def choose_plan() -> Plan:
             icon=":material/undo:",
             on_click=reset,
             disabled=_is_chosen(),
-            key="knob reset",
+            key="level2 knob reset",
         )
     return Plan(**{name: st.session_state[_key(name)] for name in (*STAGES, *NUMBERS)})
 
@@ -87,4 +87,4 @@ def _is_chosen() -> bool:
 
 
 def _key(name: str) -> str:
-    return f"knob {name}"
+    return f"level2 knob {name}"

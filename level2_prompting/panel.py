@@ -34,7 +34,10 @@ SCORES = (
 def behind(number: int, answer: Answer) -> None:
     """The panel of an answer. What is in it is sent to the browser when it is opened."""
     shown = st.expander(
-        "How the answer was found", icon=":material/account_tree:", key=f"behind {number}", on_change="rerun"
+        "How the answer was found",
+        icon=":material/account_tree:",
+        key=f"level2 behind {number}",
+        on_change="rerun",
     )
     if not shown.open:
         return
