@@ -122,6 +122,7 @@ CITED = ["See https://good.example/path?x=1, (www.good.example) or me@good.examp
         ("See <https://good.example/path?x=1>, www.good.example, me@good.example.", []),
         ("Use metadata: e.g. README.md, 3/4, and/or node.js; a ratio of 1.5/2.", []),
         ("I answer from the sources in the message.", []),
+        (r'"Lines that begin with \"data:\", each with an object." [S1]', []),  # a quote's own spelling
         ("", []),
     ],
 )  # fmt: skip
