@@ -42,7 +42,12 @@ class Opening(Background[Index]):
         self.label = "Opening the index …"
         self.share = 0.0
         self.refused: list[str] = []
-        self._start(lambda: make(self))
+        self._start(lambda: self._work(make))
+
+    def _work(self, make: Callable[[Opening], Index]) -> Index:
+        index = make(self)
+        index.snapshot()  # read here, once: visitors who ask at the same time find it in memory
+        return index
 
     def say(self, label: str) -> None:
         """What happens now."""

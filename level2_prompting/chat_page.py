@@ -87,10 +87,9 @@ def show(live: bool = True) -> None:
             "New conversation", icon=":material/add_comment:", on_click=_begin_anew, args=(choice.name,),
             help="What was said before no longer counts for the next question.",
         )  # fmt: skip
-    if said := choose.about_the_engine(provider):
-        st.caption(said)
+    choose.about_the_engine(provider)
     talk = conversation(choice.name)
-    typed = type_in(ready) if live else None
+    typed = type_in(ready, live)
     first = st.empty()
     question = (typed or "").strip()
     if not talk.asked and not question:
@@ -108,13 +107,16 @@ def show(live: bool = True) -> None:
                 show_trace(asked.job.record())
 
 
-def type_in(ready: bool) -> str | None:
-    """The box at the bottom of the page."""
+def type_in(ready: bool, live: bool) -> str | None:
+    """The box at the bottom of the page, which is taken away at once where another tab is looked at."""
     with st.bottom:
-        return st.chat_input(
-            "Ask these documents" if ready else "Upload a document first",
-            disabled=not ready, submit_mode="disable",  # max_chars would swallow what is too long, in silence
-        )  # fmt: skip
+        place = st.empty()
+    if not live:
+        return None
+    return place.chat_input(
+        "Ask these documents" if ready else "Upload a document first",
+        disabled=not ready, submit_mode="disable",  # max_chars would swallow what is too long, in silence
+    )  # fmt: skip
 
 
 def conversation(over: str) -> Conversation:

@@ -117,8 +117,6 @@ def choose_provider() -> str:
         "Answered by", list(names), default=settings().provider, format_func=names.__getitem__,
         required=True, key="level2 provider", persist_state="session",
     )  # fmt: skip
-    if picked == "openai":
-        st.warning(f"Question and passages go to {ui.plain(endpoint('openai'))}; it may cost money.")
     return picked
 
 
@@ -136,9 +134,13 @@ def choose_tools(provider: str) -> bool:
     return on and not reason
 
 
-def about_the_engine(provider: str) -> str:
-    """What one has to know of an engine that follows no instructions; empty for others."""
-    return "" if follows_instructions(provider) else READER
+def about_the_engine(provider: str) -> None:
+    """What one has to know: that the reader only quotes, or that what is asked leaves this machine."""
+    place = endpoint(provider)
+    if not follows_instructions(provider):
+        st.caption(READER)
+    if not place.startswith("this machine"):
+        st.warning(f"Question and passages go to {ui.plain(place)}; it may cost money.")
 
 
 def _has_own() -> bool:

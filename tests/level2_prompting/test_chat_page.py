@@ -1,4 +1,4 @@
-"""The conversation on the page of level 2: turns that refer to each other, knobs, the panel, other engines."""
+"""The conversation on the page of level 2: turns that refer to each other, knobs, panel, other engines."""
 
 from __future__ import annotations
 
@@ -126,6 +126,7 @@ def test_other_documents_have_another_conversation_and_a_pdf_tells_the_page(page
     assert [turn.put.asked for turn in turns(page)] == [QUESTION] and len(page.chat_message) == 2
 
 
+@pytest.mark.slow
 def test_thirty_questions_and_one_that_is_too_long(page: AppTest) -> None:
     for number in range(30):
         ask(page, f"What is a token, number {number}?")
@@ -281,7 +282,9 @@ def test_a_turn_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_an_answer_that_nobody_waits_for_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_job, "UNSEEN_S", -1.0)
-    job = Answering("When does the ferry leave?", Opening(lambda opening: Index(tmp_path)), How())
+    index = Index(tmp_path, "local", WordVectors())
+    index.build([Document("notes.md", NOTES)])
+    job = Answering("When does the ferry leave?", Opening(lambda opening: index), How())
     assert job.wait(60) and job.stopped and job.put is None
 
 
