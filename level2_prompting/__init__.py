@@ -1,6 +1,7 @@
 """Level 2, design prompts and ground answers: questions over documents, quotes that are proven.
 
-Read the modules in this order: corpus, split, evaluate, documents, index, ask, prove, answers.
+Read the modules in this order: corpus, split, evaluate, documents, index, stages, ask, prove, answers, chat,
+lab, evaluation.
 """
 
 from shared.levels import Baseline, Level

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -51,6 +52,7 @@ HNSW: CreateCollectionConfiguration = {
 
 PASSAGES = 0.3  # of a build's work; the rest is what the stages of a search need
 KEPT = 3  # snapshots in memory
+_opening = Lock()  # two threads that open one folder at once get a client that is not ready
 _kept: dict[str, Snapshot] = {}  # by collection, whose name is never used twice
 T = TypeVar("T")
 
@@ -283,7 +285,8 @@ class Index:
     def _client(self) -> ClientAPI:
         import chromadb
 
-        return chromadb.PersistentClient(str(self.folder / "chroma"))
+        with _opening:
+            return chromadb.PersistentClient(str(self.folder / "chroma"))
 
     def _collection(self, name: str) -> Collection:
         return self._client().get_collection(name, embedding_function=None)

@@ -55,8 +55,8 @@ class Plan:
             )
 
 
-# What the development half of the frozen corpus chose (`ladder level2 evaluate`): nothing that was tried is
-# better by more than its interval, and nothing so good is simpler.
+# What the development half of the frozen corpus chose (`ladder level2 evaluate`): of what was tried nothing
+# found more, and of what found as much nothing is simpler.
 CHOSEN = Plan(bm25=False, context=True)
 
 
