@@ -31,6 +31,7 @@ def chat(k: int, tools: bool, provider: str | None, as_json: bool) -> None:
     conversation, /quit ends. Questions that are piped in are answered one a line.
     """
     from level2_prompting.chat import HELP, Chat, converse, record_turn
+    from level2_prompting.hygiene import clean
     from level2_prompting.library import current
     from level2_prompting.plan import CHOSEN
 
@@ -49,7 +50,10 @@ def chat(k: int, tools: bool, provider: str | None, as_json: bool) -> None:
         with nullcontext(nothing) if tools else draft() as on_delta:
             turn = talk.answer(put, on_delta, _show_call)
         if not as_json:
+            if not patient:  # nobody saw it being typed
+                click.echo(f"> {clean(question)}")
             show(turn.answer)
+            click.echo()
         with waiting(RECORDING):
             trace = record_turn(turn, source="command")
         if as_json:

@@ -36,12 +36,14 @@ class Opening(Background[Index]):
     Attributes:
         label: what happens now; share: how much of it is done, 0 to 1.
         refused: a sentence for each document that is left out.
+        made: what was indexed, in a sentence, if it was made of one's own files.
     """
 
     def __init__(self, make: Callable[[Opening], Index]) -> None:
         self.label = "Opening the index …"
         self.share = 0.0
         self.refused: list[str] = []
+        self.made = ""
         self._start(lambda: self._work(make))
 
     def _work(self, make: Callable[[Opening], Index]) -> Index:

@@ -28,6 +28,10 @@ from shared.errors import LadderError
 
 LOOK_S = 0.1  # how often the page looks for new words
 TRACE_S = 0.5  # and whether a trace is written
+SCROLL = """
+<span id="level2-asked-{number}"></span>
+<script>document.getElementById("level2-asked-{number}").scrollIntoView({{block: "start"}})</script>
+"""
 HOW_PUT = {
     "engine": "The engine wrote the question anew, so that it is understood without what was said before.",
     "rule": "The words that carry content of the last question were put behind it: an index knows nothing of "
@@ -98,7 +102,8 @@ def show(live: bool = True) -> None:
     if question and ready:
         first.empty()
         talk.ask(question, choice, How(plan, provider, tools))
-    links = [show_asked(number, asked) for number, asked in enumerate(talk.asked)]
+    newest = len(talk.asked) - 1 if question and ready else None
+    links = [show_asked(number, asked, number == newest) for number, asked in enumerate(talk.asked)]
     if talk.asked and talk.asked[-1].job.answered and choice.opening:
         panel.search_again(talk.asked[-1], choice.opening, plan, provider)
     for asked, link in zip(talk.asked, links, strict=True):  # last: MLflow is slow to wake
@@ -139,13 +144,19 @@ def examples(questions: tuple[str, ...]) -> str | None:
     return None
 
 
-def show_asked(number: int, asked: Asked) -> DeltaGenerator:
+def show_asked(number: int, asked: Asked, new: bool) -> DeltaGenerator:
     """A question with what came of it, after a wait if it is still on its way.
+
+    Args:
+        new: whether it was asked just now; the page then scrolls to it.
 
     Returns:
         the place where the link to its trace belongs.
     """
     job = asked.job
+    top = st.empty()  # always there: what comes after keeps its place, and an opened quote stays open
+    if new:
+        top.html(SCROLL.format(number=number), unsafe_allow_javascript=True)
     with st.chat_message("user"):
         st.markdown(ui.plain(asked.question))
     with st.chat_message("assistant"):
@@ -167,9 +178,9 @@ def show_asked(number: int, asked: Asked) -> DeltaGenerator:
 
 def watch(job: Answering) -> None:
     """What happens while an answer is on its way: each call, and the model's words, a draft, not proven."""
+    place = st.empty()
     if job.look(0):
         return
-    place = st.empty()
     with place.container():
         told = st.empty()
         st.button("Stop", icon=":material/stop_circle:", key=f"level2 stop {id(job)}", on_click=job.stop)

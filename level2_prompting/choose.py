@@ -91,8 +91,17 @@ def choose_documents() -> Choice:
 
 def how_far(opening: Opening) -> bool:
     """Shows what is wrong with an index, or how far it is; whether questions may be asked."""
-    for reason in opening.refused if opening.wait(0) else ():
-        st.warning(ui.plain(reason))
+    if opening.wait(0) and opening.refused:
+        count = len(opening.refused)
+        with st.expander(
+            f"{count} of your files {'is' if count == 1 else 'are'} left out",
+            icon=":material/block:",
+            expanded=count < 3,
+        ):
+            for reason in opening.refused:
+                st.warning(ui.plain(reason))
+    if opening.wait(0) and opening.made and not opening.failed:
+        st.success(ui.plain(opening.made), icon=":material/check:")
     if not opening.wait(0):
         _watch(opening)
     elif opening.failed:
@@ -219,5 +228,6 @@ def _build(index: Index, files: list[UploadedFile], opening: Opening) -> Index:
     if not found:
         raise LadderError("There is nothing to ask: no file could be read.", "Upload another one.")
     opening.say(f"Indexing {', '.join(found)} …")
-    index.build(list(found.values()), opening.advance)
+    manifest = index.build(list(found.values()), opening.advance)
+    opening.made = f"Indexed: {', '.join(found)} ({len(found)} files, {manifest.chunks} passages)."
     return index

@@ -39,7 +39,8 @@ for command in (search, chat, evaluate, confirm, lab):
 def index(paths: tuple[Path, ...], provider: str | None, as_json: bool) -> None:
     """Index Markdown, text, HTML and PDF files or folders, in place of what was indexed before.
 
-    PATHS are by default the ten articles that come with this level.
+    PATHS are by default the ten articles that come with this level. Where a file had to be left out, the rest
+    is indexed and the exit code is 1.
     """
     from level2_prompting.corpus import FOLDER
     from level2_prompting.documents import read

@@ -26,7 +26,13 @@ def figure(told: Told) -> Figure:
         axes.plot([interval["low"], interval["high"]], [place, place], color=_colour(arm, told), linewidth=2)
         axes.plot(value, place, "o", color=_colour(arm, told))
         axes.annotate(
-            f"{value:.3f}", (value, place), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8
+            f"{value:.3f}",
+            (value, place),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     first = arms[0]
     axes.axvline(first["figures"][JUDGED_BY]["value"], color="grey", linestyle="--", linewidth=1, zorder=0)

@@ -115,7 +115,8 @@ def engine(provider: str | None = None, model: str = "", temperature: float | No
     if provider == "local" and LOCAL_ALIASES.get(name, name) == "reader":
         raise BadUsage(
             "The reader follows no instructions: with every prompt it would answer the same.",
-            "Name an engine that follows them. Any OpenAI-compatible server: LADDER_PROVIDER=openai "
+            "Name an engine that follows them. A small one: ladder models pull qwen2.5-0.5b-instruct, then "
+            "LADDER_CHAT_MODEL=qwen2.5-0.5b-instruct; any OpenAI-compatible server: LADDER_PROVIDER=openai "
             "OPENAI_BASE_URL=http://127.0.0.1:11434/v1 OPENAI_API_KEY=any LADDER_CHAT_MODEL=its-model; "
             "or an instruct model's folder: LADDER_CHAT_FOLDERS=path/to/NAME LADDER_CHAT_MODEL=NAME",
         )

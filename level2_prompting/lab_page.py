@@ -29,8 +29,8 @@ from shared.settings import settings
 
 FEW = 12  # items to begin with: enough to see how it works, too few to tell small differences
 BRING_ONE = """\
-# a small one for this machine; reload this page afterwards
-ladder models pull smollm2-360m-instruct
+# a small one for this machine (1 GB); reload this page afterwards
+ladder models pull qwen2.5-0.5b-instruct
 
 # or lines in .env, which the next start of this page reads: the folder of an instruct model that you have
 LADDER_CHAT_FOLDERS=path/to/NAME

@@ -54,6 +54,8 @@ def search(
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
         return
+    if not found.passages:
+        say("Nothing was found: no passage holds a word of the question.")
     for number, passage in enumerate(found.passages, 1):
         chunk = passage.chunk
         place = where(chunk.source, found.page(chunk), chunk.start, chunk.end)

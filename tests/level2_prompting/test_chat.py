@@ -63,7 +63,8 @@ READER = Engine(said(), "local", "reader")
         ("What does BM25 reward?", "Which rare words does it reward?",
          "Which rare words does it reward? BM25"),  # a pronoun, and nothing twice
         ("What does BM25 reward?", "How are query vectors normalised?", "How are query vectors normalised?"),
-        ("What does BM25 reward?", "How long are vectors?", "How long are vectors? BM25 reward"),
+        ("What does BM25 reward?", "What is a token?", "What is a token?"),  # short, and stands alone
+        ("What does BM25 reward?", "And long passages?", "And long passages? BM25 reward"),
         ("What is it?", "Why?", "Why?"),  # nothing to add
         ("Is THE Gate heavy?", "Which one?", "Which one? Gate heavy"),
     ],
@@ -284,7 +285,8 @@ class TestCommand:
         assert done.exit_code == 0, done.output
         assert "Called calculate(2 * 42): " in done.stderr and "2 * 42 = 84" in done.stderr
         assert "Called search(ferry): " in done.stderr and "The ferry leaves at seven." in done.stderr
-        assert done.stdout == 'Two weigh 84 t.\n    [S1] calculation 1, characters 0 to 11: "2 * 42 = 84"\n'
+        proof = '[S1] calculation 1, characters 0 to 11: "2 * 42 = 84"'
+        assert done.stdout == f"> What do two gates weigh?\nTwo weigh 84 t.\n    {proof}\n\n"
 
     @pytest.mark.slow
     def test_a_terminal_asks_and_ctrl_c_ends_one_question(self) -> None:
