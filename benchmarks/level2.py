@@ -121,6 +121,7 @@ def ingest(index: Index, of: Sequence[Document], heard: Listens) -> list[Row]:
 def queries(index: Index, questions: Sequence[str]) -> list[Row]:
     """How soon a search answers, its question embedded by the service; all from one warm process."""
     kinds: dict[str, Callable[[str], object]] = {
+        "dense in context, as ask does": lambda question: search(index, question),
         "dense, by Chroma": lambda question: index.search(question, 4),
         "dense and BM25, fused": lambda question: search(index, question, Plan()),
         "the same, reranked by sentences": lambda question: search(index, question, Plan(rerank=True)),

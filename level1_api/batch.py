@@ -12,10 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -23,6 +22,7 @@ from pydantic import ValidationError
 from level1_api.audio import find_audio
 from level1_api.plan import Options, plan
 from level1_api.transcribe import Result, transcribe
+from shared.at_once import a_few_at_once
 from shared.clients import openai_client
 from shared.errors import LadderError
 from shared.files import write_atomic
@@ -113,61 +113,27 @@ def batch(
         else:
             waiting.append(key)
 
-    def work(key: str, stop: threading.Event) -> Result:
-        result = transcribe(files[same[key][0]], options, client=client, say=tell, stop=stop)
-        keep(key, result)
-        return result
+    stop = threading.Event()
+
+    def work(key: str) -> tuple[str, Result | None, LadderError | None]:
+        try:
+            result = transcribe(files[same[key][0]], options, client=client, say=tell, stop=stop)
+            keep(key, result)
+        except Exception as error:
+            return key, None, _as_ladder_error(error)
+        return key, result, None
 
     try:
-        for key, done in each(waiting, work, at_once):
-            finish(same[key], *((done, None) if isinstance(done, Result) else (None, _as_ladder_error(done))))
+        for key, result, failure in a_few_at_once(waiting, work, at_once):
+            finish(same[key], result, failure)
     except KeyboardInterrupt:
         kept = sum(len(places) for key, places in same.items() if cache_file(key).is_file())
         raise KeyboardInterrupt(
             f"Stopped: {kept} of {len(files)} files are done and kept. Type the same command again to go on."
         ) from None
-    return [outcomes[place] for place in range(len(files))]
-
-
-def each(
-    jobs: list[str], work: Callable[[str, threading.Event], Result], at_once: int
-) -> Iterator[tuple[str, Result | Exception]]:
-    """Do jobs in a few threads and give each result as it comes.
-
-    Daemon threads, not an executor's pool: an interrupted program need not wait for answers under way.
-    """
-    to_do: SimpleQueue[str] = SimpleQueue()
-    done: SimpleQueue[tuple[str, Result | Exception]] = SimpleQueue()
-    stop = threading.Event()
-    for job in jobs:
-        to_do.put(job)
-
-    def worker() -> None:
-        while not stop.is_set():
-            try:
-                job = to_do.get_nowait()
-            except Empty:
-                return
-            try:
-                done.put((job, work(job, stop)))
-            except Exception as error:
-                done.put((job, error))
-
-    for number in range(min(max(1, at_once), len(jobs))):
-        threading.Thread(target=worker, name=f"transcribe-{number}", daemon=True).start()
-    try:
-        for _ in jobs:
-            yield _next(done)
     finally:
-        stop.set()
-
-
-def _next(queue: SimpleQueue[tuple[str, Result | Exception]]) -> tuple[str, Result | Exception]:
-    while True:
-        try:
-            return queue.get(timeout=0.5)  # Windows lets Ctrl-C in only between waits
-        except Empty:
-            continue
+        stop.set()  # what is still under way need not be tried again
+    return [outcomes[place] for place in range(len(files))]
 
 
 def _as_ladder_error(error: Exception) -> LadderError:

@@ -4,8 +4,8 @@
     for claim in answer.claims:
         print(claim.text, claim.source, claim.start, claim.end)
 
-LangChain carries it: a vector store that finds, a prompt template, a chat model, joined by `|`. What is
-shown as an answer is only what could be proven; the rest is kept apart and counted.
+LangChain carries it: a prompt template and a chat model, joined by `|`. What is shown as an answer is only
+what could be proven; the rest is kept apart and counted.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from level2_prompting.failures import told
 from level2_prompting.hygiene import clean, fresh_mark
 from level2_prompting.index import Index, Passage
 from level2_prompting.leaks import Leak
+from level2_prompting.plan import CHOSEN, Plan, Staged
 from level2_prompting.split import Chunk
+from level2_prompting.stages import one_line, search
 from shared.clients import endpoint
-from shared.errors import BadUsage, LadderError
-from shared.grounding import ABSTAIN, sources_block
+from shared.grounding import ABSTAIN, Source, sources_block
 from shared.tracking import Span
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
 
 PROMPTS = Path(__file__).parent / "prompts"
-K = 4  # passages in the prompt
-LONGEST_QUESTION = 2000  # characters
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class Answer:
         raw: the model's own words.
         passages: what was found, best first; the prompt calls them S1, S2, …
         texts: the whole documents that the passages are from, by name.
+        found: the search, stage by stage; None where the model searched by itself (see tools.py).
         prompt: what the model was sent.
         engine: who answered; endpoint: where it runs.
         usage: tokens in and out, where the engine counts them.
@@ -65,6 +65,7 @@ class Answer:
     raw: str
     passages: tuple[Passage, ...]
     texts: dict[str, str]
+    found: Staged | None
     prompt: str
     engine: str
     endpoint: str
@@ -87,7 +88,7 @@ def ask(
     question: str,
     index: Index,
     *,
-    k: int = K,
+    plan: Plan = CHOSEN,
     provider: str | None = None,
     on_delta: Callable[[str], None] = lambda text: None,
     model: BaseChatModel | None = None,
@@ -95,7 +96,7 @@ def ask(
     """Answer a question from an index.
 
     Args:
-        k: how many passages the model gets to read.
+        plan: how passages are found; its k best are what the model gets to read.
         provider: `local`, `openai`, or None for the setting LADDER_PROVIDER: who answers.
         on_delta: gets the draft while it comes, before anything is proven: the model's words, and [S1] for
             each citation.
@@ -107,15 +108,15 @@ def ask(
     """
     question = one_line(question)
     who = engine(provider, model)
-    stays_where_it_should(index, who.provider)
     began = time.monotonic()
     spans: list[Span] = []
-    with stage(spans, "retrieve", "RETRIEVER", question) as out:
-        found = index.search(question, k)
+    with stage(spans, "retrieve", "RETRIEVER", {"question": question, "plan": asdict(plan)}) as out:
+        found = search(index, question, plan, who.provider)
         out.append([{"page_content": p.chunk.text, "metadata": _about(p)} for p in found.passages])
 
     sources = numbered(found.passages)
-    filled = {"sources": as_data(sources, question), "question": question}
+    headings = {name: p.heading for name, p in zip(sources, found.passages, strict=True)}
+    filled = {"sources": as_data(sources, question, headings), "question": question}
     sent = prompt_template().invoke(filled).to_string()
     chain = prompt_template() | who.chat
     with stage(spans, "generate", "CHAT_MODEL", sent) as out, told(who.provider, who.name):
@@ -129,12 +130,12 @@ def ask(
         out.append(raw)
 
     with stage(spans, "prove", "PARSER", raw) as out:
-        verdict = judge(raw, sources, rules())
+        verdict = judge(raw, sources, rules(), found.pages)
         out.append(asdict(verdict))
     return Answer(
         question, verdict.text, not verdict.claims, verdict.claims, verdict.dropped, verdict.withheld, raw,
-        found.passages, found.texts, sent, made_by(message, who.name), endpoint(who.provider), usage(message),
-        time.monotonic() - began, tuple(spans),
+        found.passages, found.texts, found, sent, made_by(message, who.name), endpoint(who.provider),
+        usage(message), time.monotonic() - began, tuple(spans),
     )  # fmt: skip
 
 
@@ -162,38 +163,16 @@ def rules(name: str = "answer") -> str:
     return (PROMPTS / f"{name}.md").read_text(encoding="utf-8").partition("\n---\n")[0]
 
 
-def as_data(sources: Mapping[str, Chunk], question: str) -> str:
-    """Passages as a prompt holds them: clean, each in a tag that neither they nor the question can close."""
-    texts = {name: clean(chunk.text) for name, chunk in sources.items()}
-    return sources_block(texts.items(), mark=fresh_mark([*texts.values(), question]))
+def as_data(sources: Mapping[str, Chunk], question: str, headings: Mapping[str, str] | None = None) -> str:
+    """Passages as a prompt holds them: clean, each in a tag that neither they nor the question can close.
 
-
-def stays_where_it_should(index: Index, provider: str) -> None:
-    """An index made elsewhere would send the question there; only the provider may decide that."""
-    manifest = index.manifest()
-    if manifest and manifest.provider != "local" and provider == "local":
-        raise LadderError(
-            f"This index was made with {endpoint(manifest.provider)}, and a search in it sends the question "
-            "there, but the provider is local.",
-            "Use --provider openai, or index again: ladder level2 index PATHS --provider local",
-        )
-
-
-def one_line(question: str) -> str:
-    """A question as it is asked: one line, nothing invisible in it.
-
-    Raises:
-        BadUsage: it is empty or too long.
+    Args:
+        headings: those that passages stand under, by their ids in the prompt.
     """
-    flat = " ".join(clean(question).split())
-    if not flat:
-        raise BadUsage("The question is empty.", 'Ask one: ladder level2 ask "What is a token?"')
-    if len(flat) > LONGEST_QUESTION:
-        raise BadUsage(
-            f"The question has {len(flat):,} characters, more than {LONGEST_QUESTION:,}.",
-            "Ask it in fewer words; long texts belong into the index.",
-        )
-    return flat
+    above = headings or {}
+    shown = [Source(name, clean(c.text), clean(above.get(name, ""))) for name, c in sources.items()]
+    mark = fresh_mark([*(part for source in shown for part in source), question])
+    return sources_block(shown, mark)
 
 
 def _about(passage: Passage) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from level2_prompting import LEVEL
-from level2_prompting.ask import Answer, K, ask, stage
+from level2_prompting.ask import Answer, ask, stage
 from level2_prompting.engine import engine
 from level2_prompting.history import History, StandAlone, stand_alone
 from level2_prompting.index import Index
+from level2_prompting.plan import CHOSEN, Plan
 from level2_prompting.tools import Call, ask_with_tools, check_calls_tools
 from shared.errors import LadderError
 from shared.traces import Span, Trace, trace
@@ -67,7 +68,7 @@ class Chat:
 
     Args:
         tools: let the engine call the calculator and the index's search.
-        k, provider, model: as in `ask`.
+        plan, provider, model: as in `ask`.
 
     Raises:
         LadderError: with `tools`, and the engine calls none.
@@ -77,12 +78,18 @@ class Chat:
         self,
         index: Index,
         *,
-        k: int = K,
+        plan: Plan = CHOSEN,
         provider: str | None = None,
         tools: bool = False,
         model: BaseChatModel | None = None,
     ) -> None:
-        self._index, self._k, self._provider, self._tools, self._model = index, k, provider, tools, model
+        self._index, self._plan, self._provider, self._tools, self._model = (
+            index,
+            plan,
+            provider,
+            tools,
+            model,
+        )
         if tools and model is None:
             check_calls_tools(provider)
         self.history = History()
@@ -123,7 +130,7 @@ class Chat:
         Raises:
             BadUsage, LadderError: as `ask` and `ask_with_tools`; the conversation is then as it was.
         """
-        how: dict[str, Any] = {"k": self._k, "provider": self._provider, "model": self._model}
+        how: dict[str, Any] = {"plan": self._plan, "provider": self._provider, "model": self._model}
         calls: tuple[Call, ...] = ()
         if self._tools:
             answer, calls = ask_with_tools(put.alone.text, self._index, on_call=on_call, **how)

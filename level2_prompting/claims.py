@@ -10,18 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from level2_prompting.citations import lines
+from level2_prompting.documents import page_at
 from level2_prompting.index import Passage
 from level2_prompting.leaks import Leak, leaks, why_withheld
 from level2_prompting.prove import locate
 from level2_prompting.split import Chunk
 from shared.grounding import ABSTAIN, Cited, abstains
 
+Pages = Mapping[str, Sequence[int]]
+NO_PAGES: Pages = {}
+
 
 @dataclass(frozen=True)
 class Claim:
     """One claim and its proof: `quote` is exactly `text_of_source[start:end]`.
 
-    `passage` is what the prompt calls the passage that holds it, such as S1.
+    `passage` is what the prompt calls the passage that holds it, such as S1; `page` is the page, from 1, on
+    which the quote begins, if the source has pages.
     """
 
     text: str
@@ -30,6 +35,7 @@ class Claim:
     quote: str
     start: int
     end: int
+    page: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,15 +62,16 @@ class Verdict:
     withheld: tuple[Leak, ...]
 
 
-def judge(raw: str, sources: Mapping[str, Chunk], rules: str) -> Verdict:
+def judge(raw: str, sources: Mapping[str, Chunk], rules: str, pages: Pages = NO_PAGES) -> Verdict:
     """Prove what a model said, then look at what it ought not to hold.
 
     Args:
         raw: the model's own words.
         sources: the passages that it was given, by their ids in the prompt.
         rules: the prompt but for its sources and the question.
+        pages: where each page begins, for the documents that have pages, by their names.
     """
-    claims, dropped = proven(raw, sources)
+    claims, dropped = proven(raw, sources, pages)
     found = leaks(raw, rules, [sources[claim.passage].text for claim in claims])
     if found:
         why = why_withheld(found)
@@ -82,7 +89,9 @@ def numbered(passages: Sequence[Passage]) -> dict[str, Chunk]:
     return {f"S{number}": passage.chunk for number, passage in enumerate(passages, 1)}
 
 
-def proven(raw: str, sources: Mapping[str, Chunk]) -> tuple[tuple[Claim, ...], tuple[Dropped, ...]]:
+def proven(
+    raw: str, sources: Mapping[str, Chunk], pages: Pages = NO_PAGES
+) -> tuple[tuple[Claim, ...], tuple[Dropped, ...]]:
     """Look every quote of an answer up in the passage it names.
 
     Returns:
@@ -102,18 +111,19 @@ def proven(raw: str, sources: Mapping[str, Chunk]) -> tuple[tuple[Claim, ...], t
                 dropped.append(Dropped(one.text, one.quote, _why(one, chunk)))
             else:
                 start, end = place
-                claims.append(_claim(one, chunk, start, end))
+                claims.append(_claim(one, chunk, start, end, pages.get(chunk.source, ())))
         if line.unsourced:
             reason = "It is code, which no quote proves." if line.code else "It names no source."
             dropped.append(Dropped(line.unsourced, "", reason))
     return tuple(claims), tuple(dropped)
 
 
-def _claim(cited: Cited, chunk: Chunk, start: int, end: int) -> Claim:
+def _claim(cited: Cited, chunk: Chunk, start: int, end: int, pages: Sequence[int]) -> Claim:
     """A claim with its place in the document: that in the passage, and where the passage begins."""
     text = " ".join((cited.text or cited.quote).split())
     quote = chunk.text[start:end]
-    return Claim(text, cited.source, chunk.source, quote, chunk.start + start, chunk.start + end)
+    start, end = chunk.start + start, chunk.start + end
+    return Claim(text, cited.source, chunk.source, quote, start, end, page_at(pages, start))
 
 
 def _why(cited: Cited, chunk: Chunk) -> str:

@@ -9,6 +9,7 @@ text the document is what `Path.read_text(encoding="utf-8")` gives, of HTML and 
 from __future__ import annotations
 
 import hashlib
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -109,11 +110,13 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
     if not path.is_dir():
         yield path.name, path
         return
-    for file in sorted(path.rglob("*")):
-        inside = file.relative_to(path)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if not hidden and file.suffix.lower() in SUFFIXES and file.is_file():
-            yield inside.as_posix(), file
+    found = []
+    for folder, inner, names in os.walk(path):  # what vanishes or is not ours to read is passed over
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    for file in sorted(found):
+        if file.suffix.lower() in SUFFIXES and file.is_file():
+            yield file.relative_to(path).as_posix(), file
 
 
 def _bytes(file: Path) -> bytes:

@@ -22,10 +22,11 @@ import numpy as np
 
 from level2_prompting.corpus import Article, articles
 from level2_prompting.manifest import Manifest, Snapshot, unit
+from level2_prompting.plan import Plan, Staged
 from level2_prompting.prepared import Encode, Prepared
 from level2_prompting.questions import Question, questions
 from level2_prompting.split import Chunk, split
-from level2_prompting.stages import Plan, staged
+from level2_prompting.stages import staged
 from shared.stats import Interval, bootstrap_ratio, percentile
 
 ARMS: Mapping[str, Plan] = {
@@ -154,8 +155,8 @@ def ablation(
         rows, ranks, seconds = [], [], []
         for question in chosen:
             found = staged(snapshot, prepared, encode, question.text, plan)
-            hits = [relevant(question, c.chunk) for c in found.candidates if not c.twin]
-            ranks.append(hits.index(True) + 1 if True in hits else None)
+            hits = _hits(question, found)
+            ranks.append(first_rank(question, found))
             rows.append(_scores(hits, sum(relevant(question, chunk) for chunk in snapshot.chunks)))
             seconds.append(sum(found.times.values()))
             on_progress((len(arms) + len(rows) / len(chosen)) / len(plans))
@@ -174,6 +175,16 @@ def in_memory(corpus: Iterable[Article], encode: Encode) -> Snapshot:
     chunks = tuple(chunk for name in sorted(texts) for chunk in split(texts[name], name))
     vectors = unit(encode([chunk.text for chunk in chunks]))  # (C, D)
     return Snapshot(Manifest("", "local", "", {}, len(chunks), ""), chunks, vectors, texts)
+
+
+def first_rank(question: Question, found: Staged) -> int | None:
+    """The rank of the first relevant passage, from 1; None if none was found. Near-duplicates have none."""
+    hits = _hits(question, found)
+    return hits.index(True) + 1 if True in hits else None
+
+
+def _hits(question: Question, found: Staged) -> list[bool]:
+    return [relevant(question, one.chunk) for one in found.candidates if not one.twin]
 
 
 def _scores(hits: Sequence[bool], of: int) -> dict[str, float]:

@@ -6,8 +6,8 @@
 
 An index knows nothing of a conversation: "Why does it do that?" is near to no passage. An engine that
 follows instructions writes the question anew, by `prompts/rewrite.md`. For one that does not there is a plain
-rule: if the question has a pronoun, or fewer than three words that carry content, the last question's words
-that carry content are put behind it.
+rule: if the question has a pronoun, begins like a follow-up ("And the gate?"), or holds no word that carries
+content, those of the last question are put behind it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from level2_prompting.ask import LONGEST_QUESTION, one_line, prompt_template
+from level2_prompting.ask import prompt_template
 from level2_prompting.engine import Engine
 from level2_prompting.failures import told
 from level2_prompting.hygiene import clean, fresh_mark
+from level2_prompting.stages import LONGEST_QUESTION, one_line
 
 TURNS = 6  # that the engine gets to read
 ANSWER_CHARS = 600  # of each answer
-FEW = 3  # words with content that a question which stands alone has
 ADDED = 8  # words that the rule adds at most
 PRONOUNS = """
 it its itself they them their theirs this that these those he him his she her hers one ones
@@ -35,6 +35,7 @@ give has have how i if in into is just like many may me more most much must my n
 out over please same say should so some such tell than the then there to too under up us very was we were what
 when where which while who whom whose why will with would you your
 """
+GOING_ON = re.compile(r"(?:and|but|or|so|then|also|(?:what|how) about)\b", re.IGNORECASE)
 POINTING = frozenset(PRONOUNS.split())
 EMPTY = frozenset(COMMON.split()) | POINTING
 
@@ -96,9 +97,10 @@ def by_rule(question: str, last: str) -> StandAlone:
     """The question, with the words that carry content of the last one if it needs them."""
     own = content_words(question)
     has_pronoun = not POINTING.isdisjoint(re.findall(r"\w+", question.casefold()))
+    goes_on = has_pronoun or not own or bool(GOING_ON.match(question))
     added = [word for folded, word in content_words(last).items() if folded not in own][:ADDED]
     text = " ".join([question, *added])
-    if added and (has_pronoun or len(own) < FEW) and len(text) <= LONGEST_QUESTION:
+    if added and goes_on and len(text) <= LONGEST_QUESTION:
         return StandAlone(text, "rule")
     return StandAlone(question, "asked")
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -51,16 +52,18 @@ HNSW: CreateCollectionConfiguration = {
 
 PASSAGES = 0.3  # of a build's work; the rest is what the stages of a search need
 KEPT = 3  # snapshots in memory
+_opening = Lock()  # two threads that open one folder at once get a client that is not ready
 _kept: dict[str, Snapshot] = {}  # by collection, whose name is never used twice
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage that was found, and how near it is: the cosine of the angle, at most 1."""
+    """A passage that was found, how near it is (the cosine of the angle, at most 1), and its headings."""
 
     chunk: Chunk
     similarity: float
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,9 +183,15 @@ class Index:
     # Building ------------------------------------------------------------------------------------------
 
     def build(
-        self, documents: Sequence[Document], on_progress: Callable[[float], None] = lambda share: None
+        self,
+        documents: Sequence[Document],
+        on_progress: Callable[[float], None] = lambda share: None,
+        like: Index | None = None,
     ) -> Manifest:
         """Index these documents, in place of what was indexed before. Only what is new is embedded.
+
+        Args:
+            like: another index that holds many of the same passages: they keep its vectors.
 
         Raises:
             LadderError: the documents hold no passage, the service that makes vectors failed, or the build
@@ -194,7 +203,7 @@ class Index:
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "build.lock"):
             try:
-                manifest = self._write(documents, chunks, on_progress)
+                manifest = self._write(documents, chunks, on_progress, like or self)
                 write_atomic(self.folder / "current.json", json.dumps(asdict(manifest), indent=1))
             finally:  # the pointer says which build is to stay: the new one, or the old if this failed
                 with suppress(LadderError):
@@ -202,8 +211,9 @@ class Index:
         return manifest
 
     def _write(
-        self, documents: Sequence[Document], chunks: Sequence[Chunk], on_progress: Callable[[float], None]
-    ) -> Manifest:
+        self, documents: Sequence[Document], chunks: Sequence[Chunk], on_progress: Callable[[float], None],
+        like: Index,
+    ) -> Manifest:  # fmt: skip
         """A new build, whole and checked, beside the old one."""
         for document in documents:
             write_atomic(self.folder / "texts" / f"{document.digest}.txt", document.text)
@@ -216,11 +226,11 @@ class Index:
         folder = self.extra(manifest)
         folder.mkdir(parents=True)
         encode = self.encoder(manifest)
-        old = self._old(manifest)
+        old = like._old(manifest)
         known = reusable(old, chunks, encode) if old else {}
         collection = self._client().create_collection(name, configuration=HNSW, embedding_function=None)
         vectors = fill(collection, chunks, known, encode, lambda share: on_progress(PASSAGES * share))
-        beside = self.extra(old.manifest) if old and known else None
+        beside = like.extra(old.manifest) if old and known else None
         rest = 1 - PASSAGES
         prepare(folder, chunks, encode, beside, lambda share: on_progress(PASSAGES + rest * share))
         check(collection, chunks, vectors, np.random.default_rng(0))
@@ -275,7 +285,8 @@ class Index:
     def _client(self) -> ClientAPI:
         import chromadb
 
-        return chromadb.PersistentClient(str(self.folder / "chroma"))
+        with _opening:
+            return chromadb.PersistentClient(str(self.folder / "chroma"))
 
     def _collection(self, name: str) -> Collection:
         return self._client().get_collection(name, embedding_function=None)

@@ -18,18 +18,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from level2_prompting.at_once import a_few_at_once
 from level2_prompting.lab import AT_ONCE, Lab, Outcome
 from level2_prompting.lab_report import Mean, mean
+from shared.at_once import a_few_at_once
 from shared.clients import endpoint, openai_client
 
 if TYPE_CHECKING:
     from mlflow.genai.judges import Judge
 
-NEEDED = {
-    "MLFLOW_MODEL_CATALOG_URI": "",  # else MLflow asks github.com how long the judge's context is
-    "OPENAI_API_KEY": "in the header",  # it insists on one here, even if a header holds it
-}
+KEY = "OPENAI_API_KEY"  # MLflow insists on one in the environment, even if a header holds it
 # MLflow sends the three fields in a message of their own; here they are named.
 INSTRUCTIONS = """\
 A model was given the task in {{ inputs }} and answered with {{ outputs }}. The right answer is in
@@ -127,8 +124,9 @@ def _judge(model: str, provider: str | None) -> Iterator[Judge]:
     from mlflow.genai.judges import make_judge
 
     client = openai_client(provider)
-    added = {name: value for name, value in NEEDED.items() if name not in os.environ}
-    os.environ.update(added)
+    absent = KEY not in os.environ
+    if absent:
+        os.environ[KEY] = "in the header"
     try:
         yield make_judge(
             "right", INSTRUCTIONS, f"openai:/{model}", feedback_value_type=Literal["yes", "no"],
@@ -136,8 +134,8 @@ def _judge(model: str, provider: str | None) -> Iterator[Judge]:
             extra_headers={"Authorization": f"Bearer {client.api_key}"},
         )  # fmt: skip
     finally:
-        for name in added:
-            del os.environ[name]
+        if absent:
+            del os.environ[KEY]
 
 
 def _verdict(asked: Judge, outcome: Outcome) -> Verdict:

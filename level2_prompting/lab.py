@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from level2_prompting.at_once import a_few_at_once
 from level2_prompting.failures import told
 from level2_prompting.lab_items import Item, check_fit
 from level2_prompting.prompt_files import Prompt, read, versions
 from level2_prompting.prompt_registry import ALIAS, production
 from level2_prompting.scorers import scores
+from shared.at_once import a_few_at_once
 from shared.clients import endpoint
 from shared.errors import BadUsage, LadderError
 
@@ -115,7 +115,8 @@ def engine(provider: str | None = None, model: str = "", temperature: float | No
     if provider == "local" and LOCAL_ALIASES.get(name, name) == "reader":
         raise BadUsage(
             "The reader follows no instructions: with every prompt it would answer the same.",
-            "Name an engine that follows them. Any OpenAI-compatible server: LADDER_PROVIDER=openai "
+            "Name an engine that follows them. A small one: ladder models pull qwen2.5-0.5b-instruct, then "
+            "LADDER_CHAT_MODEL=qwen2.5-0.5b-instruct; any OpenAI-compatible server: LADDER_PROVIDER=openai "
             "OPENAI_BASE_URL=http://127.0.0.1:11434/v1 OPENAI_API_KEY=any LADDER_CHAT_MODEL=its-model; "
             "or an instruct model's folder: LADDER_CHAT_FOLDERS=path/to/NAME LADDER_CHAT_MODEL=NAME",
         )
@@ -137,7 +138,8 @@ def chosen(name: str, variants: str = "", say: Callable[[str], None] = lambda se
     wanted = [one.strip() for one in variants.split(",")] if variants else versions(name)
     if len(set(wanted)) < len(wanted):
         raise BadUsage(f"{variants!r} names a version twice.", "Name each once, such as: --variants v1,v2")
-    return [production(name, say) if one == ALIAS else read(name, one) for one in wanted]
+    found = [production(name, say) if one == ALIAS else read(name, one) for one in wanted]
+    return list({prompt.version: prompt for prompt in found}.values())  # without a store production is a file
 
 
 def run(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from level2_prompting.prove import fold
 
 RUN = 8  # words in a row that are no accident
-REST = r"[^\s<>\"'`\]\[(){}|]"  # what an address goes on with
+REST = r"[^\s<>\"'`\\\]\[(){}|]"  # what an address goes on with; a \ comes from a quote's own spelling
 URL = re.compile(
     rf"\b(?:[a-z][a-z0-9+.-]{{1,20}}://|www\.|(?:mailto|javascript|data):){REST}+"
     rf"|\b(?:[a-z0-9-]{{1,63}}\.){{1,8}}[a-z]{{2,24}}/{REST}*",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from level2_prompting.documents import page_at
 from level2_prompting.split import Chunk
 from shared.errors import BadUsage
 
@@ -54,6 +55,11 @@ class Plan:
             )
 
 
+# What the development half of the frozen corpus chose (`ladder level2 evaluate`): of what was tried nothing
+# found more, and of what found as much nothing is simpler.
+CHOSEN = Plan(bm25=False, context=True)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a stage puts a passage, from 1, and the score it does so by: larger is better."""
@@ -83,6 +89,7 @@ class Staged:
     Attributes:
         passages: the k best, each with the cosine of its vector and the question's, whatever ranked it.
         texts: the whole documents that they are from, by name.
+        pages: where each page begins, for those of the documents that have pages.
         candidates: all that the last stage ranked, best first, near-duplicates included.
         times: seconds of each step, in order.
     """
@@ -91,6 +98,7 @@ class Staged:
     plan: Plan
     passages: tuple[Passage, ...]
     texts: dict[str, str]
+    pages: dict[str, list[int]]
     candidates: tuple[Candidate, ...]
     times: dict[str, float] = field(compare=False)
 
@@ -98,6 +106,10 @@ class Staged:
     def stages(self) -> tuple[str, ...]:
         """The stages that ranked, in the order in which they did."""
         return tuple(stage for stage in STAGES if any(stage in c.places for c in self.candidates))
+
+    def page(self, chunk: Chunk) -> int | None:
+        """The number of the page on which a passage begins; None if its document has no pages."""
+        return page_at(self.pages.get(chunk.source, ()), chunk.start)
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows that show each candidate's rank and score in each stage."""
@@ -116,7 +128,10 @@ class Staged:
         """What `--json` prints."""
         return {
             "question": self.question, "plan": asdict(self.plan),
-            "passages": [{**asdict(p.chunk), "similarity": round(p.similarity, 4)} for p in self.passages],
+            "passages": [
+                {**asdict(p.chunk), "page": self.page(p.chunk), "similarity": round(p.similarity, 4)}
+                for p in self.passages
+            ],
             "candidates": [
                 {"id": c.chunk.id, "twin": c.twin, "places": {s: asdict(p) for s, p in c.places.items()}}
                 for c in self.candidates

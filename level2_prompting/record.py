@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from typing import Any
 
 from level2_prompting import LEVEL
-from level2_prompting.answers import Answers, is_right
 from level2_prompting.ask import Answer
 from level2_prompting.documents import Document, Skipped
-from level2_prompting.evaluate import Arm, Retrieval
+from level2_prompting.evaluation import Evaluation
+from level2_prompting.evaluation_report import MEANING, single_figures
+from level2_prompting.forest import figure
 from level2_prompting.index import Manifest
 from shared.traces import Trace
 from shared.tracking import Run, trace, track
@@ -31,6 +34,7 @@ def record_index(
         characters = sum(len(document.text) for document in documents)
         run.metrics(
             documents=len(documents), skipped=len(skipped), chunks=manifest.chunks, characters=characters,
+            kept=manifest.kept, embedded=manifest.chunks - manifest.kept,
             chunks_per_s=manifest.chunks / wall_s, wall_s=wall_s,
         )  # fmt: skip
         run.dataset(name, digest=manifest.fingerprint, source=name, context="index")
@@ -47,50 +51,66 @@ def record_answer(answer: Answer, **tags: str) -> Trace | None:
     return trace(LEVEL.slug, "ask", answer.spans, inputs=told, outputs=answer.as_dict(), tags=about)
 
 
-def record_evaluation(
-    name: str, retrieval: Retrieval, found: Answers, manifest: Manifest, wall_s: float, **tags: str
-) -> Run:
-    """Record retrieval and answers on the development questions, with a table of all questions."""
-    answers = [answer for _, answer in found.asked]
-    about = {"engine": answers[0].engine, "endpoint": answers[0].endpoint, "split": "development", **tags}
-    params = {"embedding_model": manifest.model, "k": len(answers[0].passages), "questions": len(answers)}
-    with track(LEVEL.slug, name, params, about, began=time.time() - wall_s) as run:
-        run.metrics(
-            hit_at_1=retrieval.hit_at_1, hit_at_5=retrieval.hit_at_5, ndcg_at_10=retrieval.ndcg_at_10,
-            abstention_precision=found.abstention_precision, abstention_recall=found.abstention_recall,
-            right=found.right, declined_answerable=found.declined_answerable,
-            beside_the_point=found.beside_the_point, quotes_proven=found.quotes_proven,
-            dropped=sum(len(answer.dropped) for answer in answers), chunks=manifest.chunks, wall_s=wall_s,
+def record_evaluation(found: Evaluation, name: str = "", **tags: str) -> Run:
+    """Record an evaluation: a run with a child for each arm, one for the answers and one for the attacks.
+
+    One that was stopped is marked KILLED.
+
+    Args:
+        name: of the run, if not the evaluation's own.
+    """
+    told = found.as_dict()
+    params = {
+        "corpus": found.material.corpus, "questions": told["questions"], "embedding_model": found.model,
+        **asdict(found.plan),
+    }  # fmt: skip
+    about = {
+        "engine": found.engine, "endpoint": found.endpoint, "split": found.material.split,
+        "seed": str(found.seed), **tags,
+    }  # fmt: skip
+    began = time.time() - found.wall_s
+    # What is raised inside marks the run; the caller says it in words of its own.
+    with (
+        suppress(KeyboardInterrupt),
+        track(LEVEL.slug, name or found.name, params, about, began=began) as run,
+    ):
+        run.metrics({name: one["value"] for name, one in single_figures(told).items()})
+        run.metrics({f"seconds/{part}": took for part, took in found.seconds.items()}, wall_s=found.wall_s)
+        run.dataset(
+            f"{found.material.corpus} {found.material.split}",
+            digest=found.material.digest, source=f"level2_prompting ({found.material.corpus})",
         )  # fmt: skip
-        run.dataset("development questions", digest=manifest.fingerprint, source="questions.json")
-        run.table(
-            "questions.json",
-            {
-                "question": [q.text for q, _ in found.asked],
-                "wanted": [q.quote or "(no answer)" for q, _ in found.asked],
-                "answer": [a.text for _, a in found.asked],
-                "abstained": [a.abstained for _, a in found.asked],
-                "right": [is_right(q, a) if q.answerable else a.abstained for q, a in found.asked],
-                "dropped": [len(a.dropped) for _, a in found.asked],
-                "wall_s": [round(a.wall_s, 3) for _, a in found.asked],
-            },
-        )
-    return run
-
-
-def record_ablation(
-    corpus: str, digest: str, arms: Sequence[Arm], asked: int, seed: int, wall_s: float, **tags: str
-) -> Run:
-    """Record an ablation: a run with a child for each arm, the intervals of all in one table."""
-    params = {"corpus": corpus, "questions": asked}
-    about = {"engine": "stages", "split": "development", "seed": str(seed), **tags}
-    with track(LEVEL.slug, f"ablate {corpus}", params, about, began=time.time() - wall_s) as run:
-        for arm in arms:
-            with run.child(arm.name, {**params, **asdict(arm.plan)}, began=None, **about) as child:
-                child.metrics({name: figure.value for name, figure in arm.figures.items()})
+        run.artifact("evaluation.json", json.dumps(told, indent=1, ensure_ascii=False))
+        if found.arms:
+            run.figure("ablation.png", figure(told))
+        for arm in found.arms:
+            with run.child(arm.name, {**params, **asdict(arm.plan)}, began=began, **about) as child:
+                child.metrics(_figures(asdict(arm)["figures"]))
                 child.metrics(p50_ms=arm.p50_ms, p95_ms=arm.p95_ms)
-            run.metrics({f"{arm.name}/{name}": figure.value for name, figure in arm.figures.items()})
-        run.metrics(wall_s=wall_s)
-        run.dataset(corpus, digest=digest, source=f"level2_prompting ({corpus})")
-        run.artifact("ablation.json", json.dumps([arm.as_dict() for arm in arms], indent=1))
+        if found.answers:
+            with run.child("answers", params, began=began, **about) as child:
+                child.metrics(_figures(told["answers"]))
+                child.metrics(found.answers.costs())
+                child.table("questions.json", _columns(found.answers.rows()))
+        if found.attacks:
+            with run.child("attacks", params, began=began, **about) as child:
+                child.metrics(_figures(told["attacks"]))
+                child.table("attacks.json", _columns(found.attacks.rows()))
+        if found.stopped:
+            raise KeyboardInterrupt("stopped before all parts were measured")
     return run
+
+
+def _figures(counted: Mapping[str, Any]) -> dict[str, float | None]:
+    """Each figure with the ends of its interval."""
+    metrics: dict[str, float | None] = {}
+    for name, found in counted.items():
+        if name in MEANING and found["interval"]:
+            metrics |= {name: found["value"]} | {
+                f"{name}_{end}": found["interval"][end] for end in ("low", "high")
+            }
+    return metrics
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from level2_prompting.context import in_context
+from level2_prompting.context import heading_paths, in_context
 from level2_prompting.cross import CrossEncoder
 from level2_prompting.fuse import best_first, reciprocal_rank_fusion
+from level2_prompting.hygiene import clean
 from level2_prompting.late import max_similarity
 from level2_prompting.manifest import unit
-from level2_prompting.plan import Candidate, Place, Plan, Staged
+from level2_prompting.plan import CHOSEN, Candidate, Place, Plan, Staged
 from level2_prompting.prepared import Encode, Prepared
+from shared.clients import endpoint
 from shared.errors import BadUsage, LadderError
 from shared.settings import settings
 
@@ -38,7 +40,7 @@ TRIES = 5  # a search is begun anew if the index was replaced under it
 KEPT = 3  # indexes whose prepared files stay in memory
 
 
-def search(index: Index, question: str, plan: Plan | None = None, provider: str | None = None) -> Staged:
+def search(index: Index, question: str, plan: Plan = CHOSEN, provider: str | None = None) -> Staged:
     """The k passages that a plan finds in an index, all of one build.
 
     Args:
@@ -49,20 +51,13 @@ def search(index: Index, question: str, plan: Plan | None = None, provider: str 
         LadderError: there is no index, it was made with a provider that may not see the question, or the
             service that makes vectors failed.
     """
-    question = " ".join(question.split())
-    if not question:
-        raise BadUsage("The question is empty.", 'Ask one: ladder level2 search "What is a token?"')
-    if len(question) > LONGEST_QUESTION:
-        raise BadUsage(
-            f"The question has {len(question):,} characters, more than {LONGEST_QUESTION:,}.",
-            "Search for fewer words; long texts belong into the index.",
-        )
+    question = one_line(question)
     for _ in range(TRIES):
         snapshot = index.snapshot()
-        _stays_where_it_should(snapshot.manifest, provider)
+        stays_where_it_should(snapshot.manifest, provider)
         encode = index.encoder(snapshot.manifest)
         prepared = _prepared(snapshot, encode, index.extra(snapshot.manifest))
-        found = staged(snapshot, prepared, encode, question, plan or Plan())
+        found = staged(snapshot, prepared, encode, question, plan)
         if index.manifest() == snapshot.manifest:
             return found
     raise LadderError(
@@ -115,9 +110,12 @@ def staged(snapshot: Snapshot, prepared: Prepared, encode: Encode, question: str
         for n in last
     )
     best = [n for n in last if n not in twins][: plan.k]
-    passages = tuple(Passage(chunks[n], float(cosines[n])) for n in best)
-    sources = {name: snapshot.texts[name] for name in dict.fromkeys(p.chunk.source for p in passages)}
-    return Staged(question, plan, passages, sources, candidates, times)
+    sources = {name: snapshot.texts[name] for name in dict.fromkeys(chunks[n].source for n in best)}
+    pages = {name: at for name, at in snapshot.manifest.pages.items() if name in sources}
+    near = [n for n, chunk in enumerate(chunks) if chunk.source in sources]
+    above = dict(zip(near, heading_paths([chunks[n] for n in near]), strict=True))
+    passages = tuple(Passage(chunks[n], float(cosines[n]), above[n]) for n in best)
+    return Staged(question, plan, passages, sources, pages, candidates, times)
 
 
 def _judged(
@@ -177,12 +175,29 @@ def _timed(times: dict[str, float], step: str) -> Iterator[None]:
     times[step] = time.perf_counter() - began
 
 
-def _stays_where_it_should(manifest: Manifest, provider: str | None) -> None:
+def one_line(question: str) -> str:
+    """A question as it is asked: one line, nothing invisible in it.
+
+    Raises:
+        BadUsage: it is empty or too long.
+    """
+    flat = " ".join(clean(question).split())
+    if not flat:
+        raise BadUsage("The question is empty.", 'Ask one: ladder level2 ask "What is a token?"')
+    if len(flat) > LONGEST_QUESTION:
+        raise BadUsage(
+            f"The question has {len(flat):,} characters, more than {LONGEST_QUESTION:,}.",
+            "Ask it in fewer words; long texts belong into the index.",
+        )
+    return flat
+
+
+def stays_where_it_should(manifest: Manifest, provider: str | None) -> None:
     """A question goes to whoever made the index's vectors; only the provider may decide that."""
     if manifest.provider != "local" and (provider or settings().provider) == "local":
         raise LadderError(
-            f"This index was made with {manifest.provider}, and a search sends the question there, but the "
-            "provider is local.",
+            f"This index was made with {endpoint(manifest.provider)}, and a search in it sends the question "
+            "there, but the provider is local.",
             f"Use --provider {manifest.provider}, or index again: ladder level2 index PATHS --provider local",
         )
 

@@ -18,22 +18,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from level2_prompting.ask import (
-    Answer,
-    K,
-    as_data,
-    one_line,
-    prompt_template,
-    rules,
-    stage,
-    stays_where_it_should,
-)
+from level2_prompting.ask import Answer, as_data, prompt_template, rules, stage
 from level2_prompting.calculator import calculate
 from level2_prompting.claims import judge
 from level2_prompting.engine import engine, follows_instructions, made_by, usage
 from level2_prompting.failures import told
 from level2_prompting.index import Index, Passage
+from level2_prompting.plan import CHOSEN, Plan
 from level2_prompting.split import Chunk
+from level2_prompting.stages import one_line, search, stays_where_it_should
 from shared.clients import endpoint
 from shared.errors import LadderError
 from shared.tracking import Span
@@ -74,11 +67,13 @@ class Call:
 class Toolbox:
     """The tools, and all that they have brought so far. The model calls the results S1, S2, …"""
 
-    def __init__(self, index: Index, k: int, question: str) -> None:
-        self._index, self._k, self._question = index, k, question
+    def __init__(self, index: Index, plan: Plan, provider: str, question: str) -> None:
+        self._index, self._plan, self._provider, self._question = index, plan, provider, question
         self.sources: dict[str, Chunk] = {}
         self.passages: list[Passage] = []
         self.texts: dict[str, str] = {}
+        self.pages: dict[str, list[int]] = {}
+        self._headings: dict[str, str] = {}
 
     def run(self, name: str, arguments: Mapping[str, Any]) -> Call:
         """Run one tool; what is asked for wrongly is told to the model, which may try again."""
@@ -95,12 +90,13 @@ class Toolbox:
             return Call(name, arguments, error.message, False)
 
     def _search(self, query: str) -> str:
-        found = self._index.search(one_line(query), self._k)
+        found = search(self._index, query, self._plan, self._provider)
         self.texts.update(found.texts)
+        self.pages.update(found.pages)
         new = [passage for passage in found.passages if passage.chunk not in self.sources.values()]
         self.passages += new
         for passage in new:
-            self._add(passage.chunk)
+            self._headings[self._add(passage.chunk)] = passage.heading
         wanted = [passage.chunk for passage in found.passages]
         return self._shown({name: chunk for name, chunk in self.sources.items() if chunk in wanted})
 
@@ -118,14 +114,14 @@ class Toolbox:
         return name
 
     def _shown(self, sources: Mapping[str, Chunk]) -> str:
-        return as_data(sources, self._question) if sources else "Nothing was found."
+        return as_data(sources, self._question, self._headings) if sources else "Nothing was found."
 
 
 def ask_with_tools(
     question: str,
     index: Index,
     *,
-    k: int = K,
+    plan: Plan = CHOSEN,
     provider: str | None = None,
     on_call: Callable[[Call], None] = lambda call: None,
     model: BaseChatModel | None = None,
@@ -134,7 +130,7 @@ def ask_with_tools(
 
     Args:
         on_call: gets each call when it has been run.
-        k, provider, model: as in `ask`.
+        plan, provider, model: as in `ask`.
 
     Raises:
         BadUsage: the question is empty or too long.
@@ -146,11 +142,12 @@ def ask_with_tools(
     if model is None:
         check_calls_tools(provider)
     who = engine(provider, model)
-    stays_where_it_should(index, who.provider)
+    if manifest := index.manifest():
+        stays_where_it_should(manifest, who.provider)
     began = time.monotonic()
     spans: list[Span] = []
     calls: list[Call] = []
-    box = Toolbox(index, k, question)
+    box = Toolbox(index, plan, who.provider, question)
     messages: list[BaseMessage] = (
         prompt_template("tools").invoke({"question": question, "most": MOST}).to_messages()
     )
@@ -175,11 +172,11 @@ def ask_with_tools(
 
     raw = message.text
     with stage(spans, "prove", "PARSER", raw) as out:
-        verdict = judge(raw, box.sources, rules("tools"))
+        verdict = judge(raw, box.sources, rules("tools"), box.pages)
         out.append(asdict(verdict))
     answer = Answer(
         question, verdict.text, not verdict.claims, verdict.claims, verdict.dropped, verdict.withheld, raw,
-        tuple(box.passages), box.texts, _plain(messages[:-1]), made_by(message, who.name),
+        tuple(box.passages), box.texts, None, _plain(messages[:-1]), made_by(message, who.name),
         endpoint(who.provider), _together(said), time.monotonic() - began, tuple(spans),
     )  # fmt: skip
     return answer, tuple(calls)

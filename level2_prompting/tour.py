@@ -11,28 +11,25 @@ ASKED = ("dev-09", "dev-33", "none-02")  # two that the articles answer, one tha
 
 def tour(say: Callable[[str], None]) -> Outcome:
     """Index the articles, look how well passages are found, and ask three questions."""
-    import time
-
-    from level2_prompting.answers import answer_all
-    from level2_prompting.evaluate import retrieval_scores
-    from level2_prompting.library import bundled, bundled_documents, encode
-    from level2_prompting.questions import questions
+    from level2_prompting.evaluate import ARMS
+    from level2_prompting.evaluation import evaluate
+    from level2_prompting.library import bundled, bundled_documents
+    from level2_prompting.material import development
+    from level2_prompting.plan import CHOSEN
     from level2_prompting.record import record_evaluation
 
-    began = time.monotonic()
-    index = bundled()
+    articles = development("articles")
+    asked = [question for question in articles.questions if question.id in ASKED]
     say("Indexing the ten articles …")
-    manifest = index.build(bundled_documents())
-    retrieval = retrieval_scores(encode())
-    chosen = [question for question in questions() if question.id in ASKED]
-    found = answer_all(index, asked=chosen)
-    for _, answer in found.asked:
+    bundled().build(bundled_documents())
+    found = evaluate(articles, plans={name: arm for name, arm in ARMS.items() if arm == CHOSEN}, asked=asked)
+    assert found.answers and found.chosen
+    for _, answer in found.answers.asked:
         say(f"{answer.question} {' '.join(answer.text.split())}")
-    wall_s = time.monotonic() - began
-    run = record_evaluation("tour", retrieval, found, manifest, wall_s, source="tour")
-    declined = sum(answer.abstained for _, answer in found.asked)
+    run = record_evaluation(found, "tour", source="tour")
+    declined = sum(answer.abstained for _, answer in found.answers.asked)
     result = (
-        f"{len(manifest.documents)} articles: hit@5 {retrieval.hit_at_5:.2f}, {len(chosen)} questions: "
-        f"{len(chosen) - declined} answered with proven quotes, {declined} declined"
+        f"{len(articles.articles)} articles: hit@5 {found.chosen.figures['hit_at_5'].value:.2f}, "
+        f"{len(asked)} questions: {len(asked) - declined} answered with proven quotes, {declined} declined"
     )
     return Outcome(result, run.id, run.url)

@@ -1,9 +1,9 @@
 """How sources stand in a prompt, and how an answer cites them: plain text that every chat model can follow.
 
 A prompt carries each source in a tag of its own. The tag's name ends in a mark that is new for each request,
-so that no text inside a source can close it:
+so that no text inside a source can close it. The tag may name the headings that the source stands under:
 
-    <source-3f9c id="S1">
+    <source-3f9c id="S1" in="Harbours > Gates">
     A tide gate holds back the sea.
     </source-3f9c>
 
@@ -22,13 +22,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ABSTAIN = "The sources do not answer this."
 
-_SOURCE = re.compile(r"""<(source(?:-\w+)?) id=(?:"([^"\n]+)"|'([^'\n]+)')>\n?(.*?)\n?</\1>""", re.DOTALL)
-_QUOTED = r'"((?:[^"\\]|\\.)*)"'
-_CITED = re.compile(rf'\[([^\[\]:"\s]+):\s*{_QUOTED}\s*\]')
-_OWN_WORDS = re.compile(rf'{_QUOTED}\s*\[([^\[\]:"\s]+)\]')
+_SOURCE = re.compile(
+    r"""<(source(?:-\w+)?) id=(?:"([^"\n]+)"|'([^'\n]+)')(?: in="([^"\n]*)")?>\n?(.*?)\n?</\1>""", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,29 @@ class Cited:
     quote: str
 
 
-def sources_block(sources: Iterable[tuple[str, str]], mark: str = "") -> str:
-    """Sources, each an id and its text, as they stand in a prompt."""
+class Source(NamedTuple):
+    """A source in a prompt: its id, its text, and the headings that it stands under, if any are named."""
+
+    id: str
+    text: str
+    heading: str = ""
+
+
+def sources_block(sources: Iterable[Source], mark: str = "") -> str:
+    """Sources as they stand in a prompt. In a heading, what would end the tag is taken out."""
     tag = f"source-{mark}" if mark else "source"
-    return "\n".join(f'<{tag} id="{name}">\n{text}\n</{tag}>' for name, text in sources)
+    return "\n".join(f'<{tag} id="{one.id}"{_in(one.heading)}>\n{one.text}\n</{tag}>' for one in sources)
 
 
-def sources_in(prompt: str) -> list[tuple[str, str]]:
-    """The sources of a prompt, each an id and its text, in order. Single quotes around an id will do."""
-    return [(double or single, text) for _, double, single, text in _SOURCE.findall(prompt)]
+def sources_in(prompt: str) -> list[Source]:
+    """The sources of a prompt, in order. Single quotes around an id will do."""
+    found = _SOURCE.findall(prompt)
+    return [Source(double or single, text, heading) for _, double, single, heading, text in found]
+
+
+def _in(heading: str) -> str:
+    flat = " ".join(heading.replace('"', "'").split())
+    return f' in="{flat}"' if flat else ""
 
 
 def without_sources(prompt: str) -> str:
@@ -61,25 +75,6 @@ def quoted(quote: str, source: str) -> str:
     return f'"{_escape(quote)}" [{source}]'
 
 
-def claims_in(answer: str) -> list[Cited]:
-    """The cited claims of an answer, in order. Lines without a citation are not claims."""
-    found: list[Cited] = []
-    for line in answer.splitlines():
-        rest = line.strip()
-        while rest:
-            own, cited = _OWN_WORDS.search(rest), _CITED.search(rest)
-            if own and (cited is None or own.start() < cited.start()):
-                quote = _unescape(own[1])
-                found.append(Cited(quote, own[2], quote))
-                rest = rest[own.end() :]
-            elif cited:
-                found.append(Cited(rest[: cited.start()].strip(), cited[1], _unescape(cited[2])))
-                rest = rest[cited.end() :]
-            else:
-                break
-    return found
-
-
 def abstains(answer: str) -> bool:
     """Whether an answer says that the sources do not hold it."""
     return answer.strip().strip('"').casefold().startswith(ABSTAIN.casefold().rstrip("."))
@@ -87,7 +82,3 @@ def abstains(answer: str) -> bool:
 
 def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)

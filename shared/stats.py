@@ -70,6 +70,25 @@ def bootstrap_ratio(
     return Interval(float(low), float(high), level, unit)
 
 
+def share_interval(part: int, of: int, *, level: float = 0.95, unit: str = "") -> Interval:
+    """The score interval of a share, part / of (Wilson 1927). It has a width where the share is 0 or 1 too.
+
+    Args:
+        part: how many of them have the property.
+        of: how many there are; each is taken to be independent of the others.
+        unit: what one of them is, for the reader.
+
+    Raises:
+        ValueError: there are none, or `part` is not in 0 … `of`.
+    """
+    from scipy.stats import binomtest
+
+    if not 0 <= part <= of or of == 0:
+        raise ValueError(f"need a part of one or more: got {part} of {of}")
+    found = binomtest(part, of).proportion_ci(level, method="wilson")
+    return Interval(float(found.low), float(found.high), level, unit)
+
+
 def percentile(values: Sequence[float], q: float) -> float | None:
     """The q-th percentile (0 to 100), interpolated between neighbours; None where there are no values."""
     return float(np.percentile(np.asarray(values, float), q)) if len(values) else None

@@ -18,6 +18,7 @@ QUIET = {  # nothing phones home
     "HF_HUB_OFFLINE": "1",  # lifted by `ladder models pull` alone
     "LANGSMITH_TRACING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_MODEL_CATALOG_URI": "",  # else a judge asks github.com about its model
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     "STREAMLIT_SERVER_SHOW_EMAIL_PROMPT": "false",
 }

@@ -18,6 +18,8 @@ from word_vectors import WordVectors
 
 from level2_prompting.documents import Document
 from level2_prompting.index import Index
+from level2_prompting.plan import Plan
+from level2_prompting.stages import search
 
 TOPICS = ("tide", "harbour", "storm", "lantern", "bridge", "ferry")
 
@@ -62,8 +64,10 @@ def _look(index: Index, rng: random.Random) -> None:
         chunks, texts = list(whole.chunks), whole.texts
         assert len(chunks) == 48
     else:
-        k = rng.choice([1, 6, 48])
-        found = index.search(rng.choice(TOPICS), k)
+        k, topic = rng.choice([1, 6, 48]), rng.choice(TOPICS)
+        in_stages = rng.random() < 0.5
+        plan = Plan(k=k, bm25=rng.random() < 0.5, context=True, distinct=1)
+        found = search(index, topic, plan, "local") if in_stages else index.search(topic, k)
         chunks, texts = [passage.chunk for passage in found.passages], found.texts
         assert len(chunks) == k
     after = index.manifest()

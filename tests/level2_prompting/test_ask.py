@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +15,12 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from word_vectors import WordVectors
 
-from level2_prompting.ask import LONGEST_QUESTION, Answer, ask, prompt_template
+from level2_prompting.ask import Answer, ask, prompt_template
 from level2_prompting.documents import Document
 from level2_prompting.index import Index
 from level2_prompting.library import bundled, current, own
+from level2_prompting.plan import CHOSEN
+from level2_prompting.stages import LONGEST_QUESTION
 from shared.errors import BadUsage, LadderError
 from shared.grounding import ABSTAIN, sources_in
 from shared.settings import settings
@@ -25,6 +28,9 @@ from shared.settings import settings
 TIDE = Document(
     "tide.md", "# Tides\n\nA gate “holds\nback” the sea at night.\n\n## Cost\n\nIt cost $3 in {1990}.\n"
 )
+
+
+ONE = replace(CHOSEN, k=1)
 
 
 @pytest.fixture
@@ -52,7 +58,7 @@ def whole(answer: Answer) -> Answer:
 def test_an_answer_is_proven_claim_by_claim(index: Index) -> None:
     said: list[str] = []
     raw = 'The sea stays out. [S1: "holds back"]\n"It never leaks." [S1]'
-    answer = whole(ask("What holds the sea?", index, k=1, model=scripted(raw), on_delta=said.append))
+    answer = whole(ask("What holds the sea?", index, plan=ONE, model=scripted(raw), on_delta=said.append))
     assert answer.raw == raw and len(said) > 3
     assert (
         "".join(said) == 'The sea stays out. [S1]\n"It never leaks." [S1]'
@@ -80,10 +86,12 @@ def test_a_model_that_declines_is_believed(index: Index) -> None:
 
 
 def test_the_prompt_holds_the_passages_between_marks_that_are_new_each_time(index: Index) -> None:
-    first, second = (ask("The cost?", index, k=2, model=scripted(ABSTAIN)).prompt for _ in range(2))
+    first, second = (
+        ask("The cost?", index, plan=replace(ONE, k=2), model=scripted(ABSTAIN)).prompt for _ in range(2)
+    )
     for prompt in (first, second):
-        assert [name for name, _ in sources_in(prompt)] == ["S1", "S2"]
-        assert {text for _, text in sources_in(prompt)} == {
+        assert [source.id for source in sources_in(prompt)] == ["S1", "S2"]
+        assert {source.text for source in sources_in(prompt)} == {
             "# Tides\n\nA gate “holds\nback” the sea at night.", "## Cost\n\nIt cost $3 in {1990}.",
         }  # fmt: skip
         assert prompt.rstrip().endswith("\nQuestion: The cost?")
@@ -96,7 +104,7 @@ def test_a_passage_cannot_close_its_own_source(tmp_path: Path) -> None:
     index = Index(tmp_path / "index", "local", WordVectors())
     index.build([Document("evil.md", hostile)])
     answer = ask("Harmless?", index, model=scripted('"Obey me." [S9]'))
-    assert dict(sources_in(answer.prompt)) == {"S1": hostile}
+    assert sources_in(answer.prompt) == [("S1", hostile, "")]
     assert answer.abstained and answer.dropped[0].reason == "There is no source S9."
 
 
@@ -193,7 +201,7 @@ def test_another_provider_indexes_and_answers_all_the_same(
 ) -> None:
     index = Index(tmp_path / "there", "openai")
     index.build([TIDE])
-    answer = whole(ask("What holds the sea?", index, k=1, provider="openai"))
+    answer = whole(ask("What holds the sea?", index, plan=ONE, provider="openai"))
     assert [claim.quote for claim in answer.claims] == ["holds\nback"]
     assert answer.engine == "big-model" and answer.endpoint.startswith("this machine (127.0.0.1")
     assert answer.usage == {"input_tokens": 50, "output_tokens": 9, "total_tokens": 59}

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from pdf_files import pdf, said
 
 from level2_prompting import LEVEL
-from level2_prompting.cli import EXAMPLE, _share
+from level2_prompting.cli import EXAMPLE
 from level2_prompting.engine import Engine
 from level2_prompting.library import own
 from shared import runs, store
@@ -100,15 +101,24 @@ def test_without_a_question_it_says_which_one_it_asks() -> None:
     assert EXAMPLE in " ".join(level2("ask", "--help").stdout.split())
 
 
-def test_the_shares_of_an_evaluation_all_have_three_digits() -> None:
-    assert [_share(value) for value in (0.6, 0.925, 1, None)] == ["0.600", "0.925", "1.000", "–"]
-
-
 def test_the_articles_are_asked_if_nothing_was_indexed() -> None:
     done = level2("ask", "How many frogs live in a typical garden pond?", "--json")
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
     assert answer["abstained"] and answer["claims"] == []
+
+
+def test_answers_and_passages_of_a_pdf_name_the_page(notes: Path) -> None:
+    pages = [said("The gate is shut at night."), said("The ferry leaves at seven.")]
+    (notes / "report.pdf").write_bytes(pdf(pages))
+    assert level2("index", str(notes / "report.pdf")).exit_code == 0
+    done = level2("ask", "When does the ferry leave?")
+    quote, place = done.stdout.splitlines()
+    assert quote == '"The ferry leaves at seven."' and "report.pdf, page 2, characters " in place
+    (claim,) = json.loads(level2("ask", "When does the ferry leave?", "--json").stdout)["claims"]
+    assert claim["page"] == 2
+    found = level2("search", "When does the ferry leave?")
+    assert "[S1] report.pdf, page 1, characters 0 to " in found.stdout  # where the one passage begins
 
 
 def test_hostile_files_are_said_and_the_rest_is_indexed(notes: Path) -> None:
@@ -120,6 +130,16 @@ def test_hostile_files_are_said_and_the_rest_is_indexed(notes: Path) -> None:
     assert told["documents"] == ["ferry.md"] and len(told["skipped"]) == 3
     assert all(reason in done.stderr for reason in told["skipped"])
     assert "Traceback" not in done.output
+
+
+def test_a_second_run_tells_what_was_kept_of_the_first(notes: Path) -> None:
+    assert level2("index", str(notes)).exit_code == 0
+    (notes / "gate.md").write_text("# Gate\n\nThe gate is shut at night.\n", encoding="utf-8")
+    told = json.loads(level2("index", str(notes), "--json").stdout)
+    recorded = store.prepare_store().get_run(told["run_id"]).data.metrics
+    assert {name: recorded[name] for name in ("chunks", "kept", "embedded")} == {
+        "chunks": 2, "kept": 1, "embedded": 1,
+    }  # fmt: skip
 
 
 def test_nothing_to_index_leaves_the_old_index(notes: Path, tmp_path: Path) -> None:
@@ -141,30 +161,3 @@ def test_nothing_to_index_leaves_the_old_index(notes: Path, tmp_path: Path) -> N
 def test_a_question_put_wrongly_is_a_usage_error(words: tuple[str, ...], said: str) -> None:
     done = level2(*words)
     assert done.exit_code == 2 and said in done.stderr
-
-
-@pytest.mark.slow
-def test_the_evaluation_counts_every_question() -> None:
-    done = level2("evaluate", "--json")
-    assert done.exit_code == 0, done.output
-    figures = json.loads(done.stdout)
-    assert 0.5 <= figures["hit_at_1"] <= figures["hit_at_5"] <= 1
-    assert figures["quotes_proven"] == 1  # the reader copies
-    assert figures["abstention_recall"] > 0.5 and figures["right"] > 0
-    whole = figures["right"] + figures["declined_answerable"] + figures["beside_the_point"]
-    assert whole == pytest.approx(1)  # each question with an answer is one of the three
-    recorded = store.prepare_store().get_run(figures["run_id"]).data
-    assert recorded.metrics["ndcg_at_10"] == pytest.approx(figures["ndcg_at_10"])
-    assert recorded.metrics["abstention_precision"] == pytest.approx(figures["abstention_precision"])
-    assert recorded.params["questions"] == "55" and recorded.tags["engine"] == "reader"
-
-
-def test_the_tour_is_one_run_with_what_it_measured() -> None:
-    from level2_prompting.tour import tour
-
-    told: list[str] = []
-    outcome = tour(told.append)
-    assert outcome.run_id and outcome.url
-    assert outcome.result.startswith("10 articles: hit@5 0.9")
-    assert outcome.result.endswith("3 questions: 2 answered with proven quotes, 1 declined")
-    assert any("sources do not answer" in line for line in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,15 @@ def ask(page: AppTest, question: str) -> AppTest:
     return fine(page.chat_input[0].set_value(question).run())
 
 
+def traced(page: AppTest, count: int) -> AppTest:
+    """The page as soon as it has so many links to traces: MLflow takes seconds to wake."""
+    deadline = time.monotonic() + 60
+    while len(links(page)) < count and time.monotonic() < deadline:
+        time.sleep(0.2)
+        fine(page.run())
+    return page
+
+
 def html(page: AppTest) -> str:
     return "\n".join(element.proto.body for element in page.get("html"))
 
@@ -49,8 +59,9 @@ def test_an_example_is_answered_with_its_proof_and_recorded(page: AppTest) -> No
     next(b for b in page.button if b.label.startswith("Does doubling")).click()
     fine(page.run())
     assert "<mark>" in html(page) and "Doubling a vector" in html(page)
-    assert any("similarity" in expander.label for expander in page.expander)
+    assert any(expander.label == "How the answer was found" for expander in page.expander)
     assert any("reader" in badge.value for badge in page.markdown)
+    traced(page, 1)
     assert len(links(page)) == 1 and "traces" in links(page)[0]
     assert any(expander.label.startswith("S1 · ") for expander in page.expander)  # as the prompt calls it
     before = html(page)
@@ -62,20 +73,22 @@ def test_what_is_not_there_is_declined_kindly_and_the_chat_goes_on(page: AppTest
     ask(page, "How many frogs live in a typical garden pond?")
     assert "do not answer this" in page.info[0].value and not html(page).count("<mark>")
     ask(page, "Why do language models fail to count the letters in a word?")
+    traced(page, 2)
     assert len(page.chat_message) == 4 and len(links(page)) == 2
 
 
 def test_ones_own_files_are_asked(page: AppTest) -> None:
-    page.button_group(key="documents").set_value("Upload")
+    page.button_group(key="level2 documents").set_value("Upload")
     page.run()
     assert page.chat_input[0].disabled
-    page.file_uploader(key="upload").upload(
+    page.file_uploader(key="level2 upload").upload(
         "<b>ferry</b>.md", f"The ferry leaves at {HOSTILE} seven.".encode()
     )
-    page.file_uploader(key="upload").upload("bad.txt", b"\xff\xfe")
+    page.file_uploader(key="level2 upload").upload("bad.txt", b"\xff\xfe")
+    fine(page.run())
+    ask(page, "When does the ferry leave? " + HOSTILE)
     fine(page.run())
     assert "left out" in page.warning[0].value
-    ask(page, "When does the ferry leave? " + HOSTILE)
     assert "<mark>" in html(page)
     assert "<img" not in html(page) and "<script>" not in html(page)
     assert "&lt;script&gt;" in html(page)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from langchain_core.messages import AIMessage
 from tool_script import Script, calls, says, serving
 from word_vectors import WordVectors
 
-from level2_prompting.ask import LONGEST_QUESTION
 from level2_prompting.chat import Chat, converse, record_turn
 from level2_prompting.documents import Document
 from level2_prompting.engine import Engine
 from level2_prompting.history import ADDED, History, by_rule, content_words, stand_alone
 from level2_prompting.index import Index
 from level2_prompting.library import own
+from level2_prompting.plan import CHOSEN
+from level2_prompting.stages import LONGEST_QUESTION
 from shared import store
 from shared.cli import cli
 from shared.errors import BadUsage, LadderError
@@ -61,7 +63,8 @@ READER = Engine(said(), "local", "reader")
         ("What does BM25 reward?", "Which rare words does it reward?",
          "Which rare words does it reward? BM25"),  # a pronoun, and nothing twice
         ("What does BM25 reward?", "How are query vectors normalised?", "How are query vectors normalised?"),
-        ("What does BM25 reward?", "How long are vectors?", "How long are vectors? BM25 reward"),
+        ("What does BM25 reward?", "What is a token?", "What is a token?"),  # short, and stands alone
+        ("What does BM25 reward?", "And long passages?", "And long passages? BM25 reward"),
         ("What is it?", "Why?", "Why?"),  # nothing to add
         ("Is THE Gate heavy?", "Which one?", "Which one? Gate heavy"),
     ],
@@ -142,7 +145,7 @@ def index(tmp_path: Path) -> Index:
 
 def test_a_follow_up_is_answered_as_it_stands_alone(index: Index) -> None:
     model = said('"The ferry leaves at seven." [S1]', "When does the gate open?", '"A tide gate" [S9]')
-    chat = Chat(index, k=1, model=model)
+    chat = Chat(index, plan=replace(CHOSEN, k=1), model=model)
     first, second = chat.turn("When does the ferry leave?"), chat.turn("And the gate?")
     assert (first.put.alone.by, second.put.alone.by) == ("asked", "engine")
     assert second.answer.question == "When does the gate open?" and second.answer.abstained
@@ -159,13 +162,13 @@ def test_a_follow_up_is_answered_as_it_stands_alone(index: Index) -> None:
 
 
 def test_what_was_withheld_does_not_come_back_in_the_history(index: Index) -> None:
-    chat = Chat(index, k=1, model=said('See https://evil.example/ [S1: "leaves"]'))
+    chat = Chat(index, plan=replace(CHOSEN, k=1), model=said('See https://evil.example/ [S1: "leaves"]'))
     assert chat.turn("When does the ferry leave?").answer.withheld
     assert [one.answer for one in chat.history] == ["(withheld)"]
 
 
 def test_a_turn_that_fails_leaves_the_conversation_as_it_was(index: Index) -> None:
-    chat = Chat(index, k=1, model=said('"The ferry leaves at seven." [S1]'))
+    chat = Chat(index, plan=replace(CHOSEN, k=1), model=said('"The ferry leaves at seven." [S1]'))
     chat.turn("When does the ferry leave?")
     with pytest.raises(BadUsage):
         chat.turn("x" * (LONGEST_QUESTION + 1))
@@ -203,7 +206,9 @@ def test_what_is_typed_is_taken_line_by_line(index: Index) -> None:
 def test_the_turns_of_a_conversation_are_traces_of_one_session(index: Index) -> None:
     from mlflow.tracing.constant import TraceMetadataKey
 
-    chat = Chat(index, k=1, model=said('"The ferry leaves at seven." [S1]', "The gate?", "No."))
+    chat = Chat(
+        index, plan=replace(CHOSEN, k=1), model=said('"The ferry leaves at seven." [S1]', "The gate?", "No.")
+    )
     traces = [
         record_turn(chat.turn(question)) for question in ("When does the ferry leave?", "And the gate?")
     ]
@@ -280,7 +285,8 @@ class TestCommand:
         assert done.exit_code == 0, done.output
         assert "Called calculate(2 * 42): " in done.stderr and "2 * 42 = 84" in done.stderr
         assert "Called search(ferry): " in done.stderr and "The ferry leaves at seven." in done.stderr
-        assert done.stdout == 'Two weigh 84 t.\n    [S1] calculation 1, characters 0 to 11: "2 * 42 = 84"\n'
+        proof = '[S1] calculation 1, characters 0 to 11: "2 * 42 = 84"'
+        assert done.stdout == f"> What do two gates weigh?\nTwo weigh 84 t.\n    {proof}\n\n"
 
     @pytest.mark.slow
     def test_a_terminal_asks_and_ctrl_c_ends_one_question(self) -> None:

@@ -71,7 +71,7 @@ def test_every_control_and_direction_mark_of_unicode_is_invisible() -> None:
 def test_no_text_forges_the_end_of_its_source(texts: list[str], question: str) -> None:
     chunks = {f"S{n}": Chunk("", "a.md", text.strip("\n"), 0, 0) for n, text in enumerate(texts, 1)}
     sent = as_data(chunks, question)
-    assert sources_in(sent) == [(name, chunk.text) for name, chunk in chunks.items()]
+    assert sources_in(sent) == [(name, chunk.text, "") for name, chunk in chunks.items()]
     if texts:
         mark = re.match(r"<source-(\w+) ", sent)
         assert mark and mark[1] not in question and not any(mark[1] in text for text in texts)
@@ -122,6 +122,7 @@ CITED = ["See https://good.example/path?x=1, (www.good.example) or me@good.examp
         ("See <https://good.example/path?x=1>, www.good.example, me@good.example.", []),
         ("Use metadata: e.g. README.md, 3/4, and/or node.js; a ratio of 1.5/2.", []),
         ("I answer from the sources in the message.", []),
+        (r'"Lines that begin with \"data:\", each with an object." [S1]', []),  # a quote's own spelling
         ("", []),
     ],
 )  # fmt: skip
@@ -148,7 +149,7 @@ def test_an_answer_that_leaks_is_withheld_and_counted(tmp_path: Path) -> None:
     assert answer.as_dict()["withheld"] == [{"kind": "an address", "found": "https://evil.example/?q=seven"}]
     asked = Question("q", "When?", "ferry.md", "seven", 0, 5)
     good = answered(tmp_path / "other", '"The ferry leaves at seven sharp." [S1]')
-    assert Answers(((asked, answer), (asked, good))).withheld == 0.5
+    assert Answers(((asked, answer), (asked, good))).withheld.value == 0.5
 
 
 def test_an_address_of_the_cited_passage_is_no_leak(tmp_path: Path) -> None:

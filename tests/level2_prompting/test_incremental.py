@@ -64,6 +64,22 @@ def test_only_what_is_new_is_embedded(tmp_path: Path) -> None:
     assert all(whole.texts[c.source][c.start : c.end] == c.text for c in whole.chunks)
 
 
+def test_another_index_gives_its_vectors_and_stays_as_it_is(tmp_path: Path) -> None:
+    embed = Counts()
+    texts = {d.name: d.text for d in documents(1)}
+    first, _ = build(tmp_path / "first", embed, texts)
+    before, news = first.manifest(), Document("news.md", "# News\n\nThe gate is shut for a week.\n")
+    embed.texts.clear()
+    second = Index(tmp_path / "second", "local", embed)
+    made = second.build([*(Document(name, text) for name, text in texts.items()), news], like=first)
+    assert (made.kept, made.chunks) == (48, 49) and first.manifest() == before
+    assert len([text for text in embed.texts if "for a week" not in text]) == PROBES
+    mine = {c.id: v for c, v in zip(second.snapshot().chunks, second.snapshot().vectors, strict=True)}
+    theirs = first.snapshot()
+    given = np.stack([mine[chunk.id] for chunk in theirs.chunks])
+    np.testing.assert_allclose(given, theirs.vectors, atol=1e-6)
+
+
 def test_what_another_encoder_made_is_not_kept_though_its_name_is_the_same(tmp_path: Path) -> None:
     texts = {d.name: d.text for d in documents(1)}
     build(tmp_path, Counts(), texts)

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -84,6 +86,20 @@ def test_the_same_documents_can_be_indexed_again(index: Index) -> None:
     first, second = index.build(documents(1)), index.build(documents(1))
     assert first.fingerprint == second.fingerprint and first.collection != second.collection
     assert len(index.search("tide", k=4).passages) == 4
+
+
+def test_threads_may_open_an_index_at_once(index: Index) -> None:
+    """Chroma would hand out a client before it is started."""
+    index.build(documents(1))
+    SharedSystemClient.clear_system_cache()  # as in a new process
+    together = Barrier(8)
+
+    def look(_: int) -> int:
+        together.wait()
+        return len(Index(index.folder, "local", WordVectors()).search("storm", k=6).passages)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(look, range(8))) == [6] * 8
 
 
 def test_the_text_is_kept_though_the_file_changes(index: Index) -> None:

@@ -16,7 +16,6 @@ import pytest
 from chat_script import ChatScript, Messages, Reply, speaking
 from click.testing import CliRunner, Result
 
-from level2_prompting.at_once import a_few_at_once
 from level2_prompting.judge import judge
 from level2_prompting.lab import Engine, chosen, engine, run
 from level2_prompting.lab_items import items
@@ -244,35 +243,6 @@ def test_a_judge_is_asked_apart_and_changes_no_score(engine_at: pytest.MonkeyPat
     assert judged.verdicts["extract-02", "v2"].rationale == "I looked."
     assert "no verdict on 2" in judged.line() and "wise" in judged.line()
     assert summed_up(found).as_dict() == before
-
-
-def test_few_are_under_way_at_a_time() -> None:
-    lock, now, most = threading.Lock(), 0, 0
-
-    def work(job: int) -> int:
-        nonlocal now, most
-        with lock:
-            now, most = now + 1, max(most, now + 1)
-        time.sleep(0.01)
-        with lock:
-            now -= 1
-        return job * job
-
-    assert sorted(a_few_at_once(range(20), work, 3)) == [n * n for n in range(20)]
-    assert 1 < most <= 3
-
-
-def test_what_a_job_raises_ends_all() -> None:
-    asked: list[int] = []
-
-    def work(job: int) -> None:
-        asked.append(job)
-        time.sleep(0.01)
-        raise LookupError(str(job))
-
-    with pytest.raises(LookupError, match="0"):
-        list(a_few_at_once(range(1000), work, 1))
-    assert len(asked) < 1000
 
 
 COMMAND = [sys.executable, "-c", "from shared.cli import main; main()", "level2", "lab", "route"]

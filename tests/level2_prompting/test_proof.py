@@ -7,12 +7,14 @@ import unicodedata
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pdf_files import pdf, said
 
-from level2_prompting.claims import proof
+from level2_prompting.claims import proof, proven
+from level2_prompting.documents import document
 from level2_prompting.hygiene import clean
 from level2_prompting.index import Passage
 from level2_prompting.prove import fold, locate
-from level2_prompting.split import Chunk
+from level2_prompting.split import Chunk, split
 from shared.grounding import ABSTAIN, quoted
 
 # Accents in and out of order, ligatures, emoji with joiners and selectors, right-to-left, what is invisible.
@@ -105,6 +107,19 @@ def test_each_claim_has_the_place_in_its_document() -> None:
     ]
     assert claims[0].quote == document[11:30] == "The gate\nholds back"
     assert not dropped
+
+
+def test_a_claim_over_a_pdf_names_the_page_on_which_its_quote_begins() -> None:
+    words = ["The gate is shut.", "The ferry leaves.", "The pier is old."]
+    report = document("report.pdf", pdf([said(word) for word in words]))
+    (chunk,) = split(report.text, report.name)  # one passage, three pages
+    raw = "\n".join(quoted(word, "S1") for word in reversed(words))
+    claims, _ = proven(raw, {"S1": chunk}, {report.name: report.pages})
+    assert [(claim.text, claim.page) for claim in claims] == [*zip(reversed(words), (3, 2, 1), strict=True)]
+    across, _ = proven('[S1: "leaves. The pier"]', {"S1": chunk}, {report.name: report.pages})
+    assert [claim.page for claim in across] == [2]
+    other, _ = proven(raw, {"S1": chunk}, {"other.pdf": report.pages})
+    assert {claim.page for claim in other} == {None}
 
 
 @pytest.mark.parametrize(

@@ -520,9 +520,7 @@ def test_the_command_shows_passages_and_on_demand_every_stage() -> None:
     assert first.startswith("[S1] gate.md, characters 91 to ") and "cosine 0." in first
     assert "E404 means that a seal leaks." in second
 
-    done = CliRunner().invoke(
-        cli, ["level2", "search", "E404", "--stages", "--rerank", "--context", "-k", "1"]
-    )
+    done = CliRunner().invoke(cli, ["level2", "search", "E404", "--stages", "--bm25", "--rerank", "-k", "1"])
     assert done.exit_code == 0, done.output
     assert all(word in done.stdout for word in ("dense", "bm25", "fused", "reranked", "encode", " ms"))
     assert sum("S1" in line for line in done.stdout.splitlines()) == 2
@@ -530,7 +528,7 @@ def test_the_command_shows_passages_and_on_demand_every_stage() -> None:
 
 @pytest.mark.usefixtures("gates")
 def test_the_command_as_json_is_what_was_found() -> None:
-    done = CliRunner().invoke(cli, ["level2", "search", "E404", "--no-dense", "--json"])
+    done = CliRunner().invoke(cli, ["level2", "search", "E404", "--bm25", "--no-dense", "--json"])
     told = json.loads(done.stdout)
     (passage,) = told["passages"]
     assert TEXTS["gate.md"][passage["start"] : passage["end"]] == passage["text"]

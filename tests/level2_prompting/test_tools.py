@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pdf_files import pdf, said
 from tool_script import Script, calls, says, serving
 from word_vectors import WordVectors
 
 from level2_prompting.ask import Answer
 from level2_prompting.calculator import calculate
-from level2_prompting.documents import Document
+from level2_prompting.documents import Document, document
 from level2_prompting.index import Index
+from level2_prompting.plan import CHOSEN
 from level2_prompting.tools import MOST, Call, ask_with_tools
 from shared.errors import LadderError
 from shared.settings import settings
@@ -47,7 +50,7 @@ def play(index: Index, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
             monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
             monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0)
             settings.cache_clear()
-            return ask_with_tools(question, index, k=k, provider="openai", **how)
+            return ask_with_tools(question, index, plan=replace(CHOSEN, k=k), provider="openai", **how)
 
     return ask
 
@@ -206,6 +209,19 @@ def test_a_passage_that_is_found_twice_keeps_its_id(play: Callable[..., Asked]) 
     answer, made = play(script)
     assert all('id="S1"' in call.result and 'id="S2"' not in call.result for call in made)
     assert len(answer.passages) == len(answer.claims) == 1
+
+
+def test_what_is_found_in_a_pdf_names_its_page(index: Index, play: Callable[..., Asked]) -> None:
+    pages = [said("A gate weighs 42 tonnes."), said("The ferry leaves at seven.")]
+    index.build([document("report.pdf", pdf(pages))])
+    script = Script(
+        calls(("search", {"query": "ferry leaves"}), ("calculate", {"expression": "7 + 1"})),
+        says('"The ferry leaves at seven." [S1] It is late. [S2: "7 + 1 = 8"]'),
+    )
+    answer, _ = play(script)
+    assert [(claim.source, claim.page) for claim in answer.claims] == [
+        ("report.pdf", 2), ("calculation 1", None),
+    ]  # fmt: skip
 
 
 def test_a_leak_is_withheld_here_too(play: Callable[..., Asked]) -> None:

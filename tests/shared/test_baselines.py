@@ -212,7 +212,7 @@ def test_two_processes_at_once_lose_nothing(tmp_path: Path) -> None:
             [sys.executable, "-c", BETTER_EACH_TIME, *words, str(start)], text=True, env=env,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
-        for words in (("level2-prompting", "evaluate", "hit_at_5"), (SIX, "my-study", "trials"))
+        for words in (("level2-prompting", "evaluate frozen", "hit_at_5"), (SIX, "my-study", "trials"))
     ]  # fmt: skip
     for process in both:
         assert process.stdout and process.stdout.readline() == "ready\n"

@@ -22,7 +22,7 @@ from shared import servers
 from shared.clients import chat_model, embeddings, endpoint, openai_client, service_url
 from shared.encoder import Encoder
 from shared.errors import BadUsage, LadderError
-from shared.grounding import sources_block
+from shared.grounding import Source, sources_block
 from shared.leash import alive
 from shared.models import default_embedding_model
 from shared.settings import settings
@@ -130,7 +130,7 @@ def test_langchain_streams_from_the_local_service_with_its_tokens(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{any_port()}")
     model = chat_model()
-    source = sources_block([("S1", "A tide gate keeps the sea out.")])
+    source = sources_block([Source("S1", "A tide gate keeps the sea out.")])
     chunks = list(model.stream(f"{source}\nQuestion: What does a tide gate keep out?"))
     whole = chunks[0]
     for chunk in chunks[1:]:

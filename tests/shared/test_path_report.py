@@ -101,7 +101,7 @@ def test_every_number_links_to_the_run_that_measured_it(workspace: Workspace) ->
     with track("level2-prompting", "exercise cosine-search", tags={"ladder.exercise": one.name}) as run:
         run.metrics(hit_at_5=0.9)
         url = run.url
-    with track("level2-prompting", "evaluate dense") as run:
+    with track("level2-prompting", "evaluate frozen") as run:
         run.metrics(hit_at_5=0.95)
         own = run.url
     with workspace.book.entry(one) as entry:

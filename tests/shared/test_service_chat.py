@@ -15,21 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from service_fixtures import Service
 
-from shared.grounding import ABSTAIN, claims_in, sources_block
+from shared.grounding import ABSTAIN, Source, sources_block
 from shared.service.converse import MAX_CHARACTERS, until_stop
 from shared.service.engines.base import Delta
 
 SOURCES = [
-    (
+    Source(
         "S1",
         "# Tide gates\n\nA tide gate keeps the sea out. The gate was built in 1911 by the town of Harlow.",
     ),
-    ("S2", "## Cats\n\n- Cats sleep for sixteen hours a day.\n- A cat purrs 25 times a second."),
+    Source("S2", "## Cats\n\n- Cats sleep for sixteen hours a day.\n- A cat purrs 25 times a second."),
 ]
 SLEEP, SLEEP_ANSWER = "How long do cats sleep?", '"Cats sleep for sixteen hours a day." [S2]'
 
 
-def asked(question: str, sources: list[tuple[str, str]] = SOURCES) -> list[dict]:
+def asked(question: str, sources: list[Source] = SOURCES) -> list[dict]:
     """A prompt as level 2 writes it."""
     text = f"{sources_block(sources, 'a1b2c3')}\n\nQuestion: {question}"
     return [{"role": "system", "content": "Quote the sources."}, {"role": "user", "content": text}]
@@ -87,7 +87,7 @@ def test_what_the_sources_do_not_hold_is_not_answered(create):
 def test_without_sources_it_says_what_it_is(create):
     text = create(messages=[{"role": "user", "content": "Hello!"}]).choices[0].message.content
     assert "extractive" in text and "OPENAI_BASE_URL" in text
-    assert text != ABSTAIN and not claims_in(text)
+    assert text != ABSTAIN and "[" not in text  # it quotes nothing
 
 
 @pytest.mark.parametrize("include_usage", [True, False])
@@ -182,8 +182,8 @@ def test_content_may_come_in_parts_and_sources_in_any_role(client: openai.OpenAI
 def test_only_the_latest_sources_count_and_never_the_assistants(client: openai.OpenAI):
     turns = [
         *asked(SLEEP),
-        {"role": "assistant", "content": sources_block([("S2", "Cats sleep for one hour a day.")])},
-        asked("How long do dogs sleep?", [("S2", "Dogs sleep for ten hours a day.")])[1],
+        {"role": "assistant", "content": sources_block([Source("S2", "Cats sleep for one hour a day.")])},
+        asked("How long do dogs sleep?", [Source("S2", "Dogs sleep for ten hours a day.")])[1],
     ]
     answer = client.chat.completions.create(model="reader", messages=turns)
     assert answer.choices[0].message.content == '"Dogs sleep for ten hours a day." [S2]'
@@ -308,7 +308,7 @@ def test_a_full_line_and_a_client_that_leaves(start_service):
     client = openai.OpenAI(base_url=service.base_url, api_key="x", max_retries=0)
     client.chat.completions.create(model="reader", messages=asked(SLEEP))  # loads the encoder
     many = " ".join(f"Cat {number} sleeps." for number in range(4500))
-    body = json.dumps({"model": "reader", "messages": asked(SLEEP, [("S1", many)])}).encode()
+    body = json.dumps({"model": "reader", "messages": asked(SLEEP, [Source("S1", many)])}).encode()
     left = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=60)
     left.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
     wait_until(lambda: jobs(service) == 1)

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.grounding import sources_block
+from shared.encoder import Encoder
+from shared.grounding import Source, sources_block
 from shared.service.engines.base import Message
 from shared.service.engines.reader import (
     MARGIN,
     THRESHOLD,
     Evidence,
+    Reader,
     choose,
     last_question,
     latest_sources,
@@ -105,8 +107,23 @@ def test_the_best_and_what_is_near_it_are_chosen_at_most_three() -> None:
     assert choose([piece("weak", THRESHOLD - 0.01)]) == choose([]) == []
 
 
+def test_a_heading_says_what_a_passage_is_about() -> None:
+    """What doubles, the tides or the rents, stands above it alone."""
+    reader = Reader(Encoder.load())
+    found = {
+        heading: reader.evidence(
+            "What happens to the tides?", [Source("S1", "It doubles in a year.", heading)]
+        )[0]
+        for heading in ("Tides", "Rents", "")
+    }
+    tides, rents, nothing = found.values()
+    assert tides.meaning > max(rents.meaning, nothing.meaning)
+    assert tides.passage > max(rents.passage, nothing.passage)
+    assert tides.words == nothing.words and tides.text == "It doubles in a year."
+
+
 def test_the_question_is_what_follows_the_sources() -> None:
-    block = sources_block([("S1", "Question: why? Because.")], "ab")
+    block = sources_block([Source("S1", "Question: why? Because.")], "ab")
     for text in (f"Rules.\n{block}\nQuestion: How?", f"Question: No.\n{block}\nQuestion: How?\n", "How?"):
         messages = [Message("user", "Earlier?"), Message("assistant", "Yes."), Message("user", text)]
         assert last_question(messages) == "How?"
@@ -115,7 +132,7 @@ def test_the_question_is_what_follows_the_sources() -> None:
 
 
 def test_the_latest_sources_are_used() -> None:
-    old, new = [("S1", "Old.")], [("S1", "New.")]
+    old, new = [Source("S1", "Old.")], [Source("S1", "New.")]
     told = [Message("system", sources_block(old)), Message("user", sources_block(new)), Message("user", "?")]
     assert latest_sources(told) == new
     assert latest_sources([told[0], Message("assistant", sources_block(new))]) == old

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow import environment_variables
 
 from shared.errors import BadUsage
 from shared.settings import CLONE, Settings, settings
@@ -92,8 +93,15 @@ def test_the_switches_are_set_before_any_library_looks(module: str) -> None:
     bare = {name: value for name, value in os.environ.items() if name not in QUIET | TUNED}
     done = subprocess.run([sys.executable, "-c", LOOKS, module], env=bare, capture_output=True, text=True)
     seen = json.loads(done.stdout)
-    assert all(found.get(name) for found in seen.values() for name in QUIET | TUNED)
+    for found in seen.values():
+        assert {name: found.get(name) for name in QUIET | TUNED} == QUIET | TUNED
     assert "torch" in seen
+
+
+@pytest.mark.parametrize("name", [name for name in QUIET | TUNED if name.startswith("MLFLOW_")])
+def test_mlflow_knows_our_switches(name: str) -> None:
+    said = getattr(environment_variables, name).get()
+    assert str(said).lower() == os.environ[name] == (QUIET | TUNED)[name]
 
 
 def test_every_field_has_a_default() -> None:

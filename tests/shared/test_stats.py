@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from shared.stats import bootstrap_ratio, mean_interval, percentile
+from shared.stats import bootstrap_ratio, mean_interval, percentile, share_interval
 
 
 def test_agrees_with_scipy():
@@ -96,3 +96,18 @@ def test_the_interval_of_a_mean_covers_what_it_says(n):
 def test_one_value_has_no_interval():
     with pytest.raises(ValueError, match="two values"):
         mean_interval([3.0])
+
+
+@pytest.mark.parametrize(("part", "of"), [(0, 18), (3, 18), (18, 18), (52, 105), (1, 1)])
+def test_the_interval_of_a_share_holds_the_shares_that_its_test_would_not_reject(part, of):
+    """Its ends p are those from which part / of is z standard errors away: n (share - p)² = z² p (1 - p)."""
+    found, z, share = share_interval(part, of), scipy_stats.norm.ppf(0.975), part / of
+    low, high = sorted(np.roots([of + z * z, -2 * of * share - z * z, of * share * share]).real)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
+    assert 0 <= found.low <= share <= found.high <= 1 and found.high - found.low > 0
+
+
+@pytest.mark.parametrize(("part", "of"), [(0, 0), (2, 1), (-1, 3)])
+def test_what_is_no_share_has_no_interval(part, of):
+    with pytest.raises(ValueError, match=f"got {part} of {of}"):
+        share_interval(part, of)

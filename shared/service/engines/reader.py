@@ -2,8 +2,9 @@
 
 It is extractive: it writes nothing of its own, so that it cannot make anything up. Each sentence is scored
 against the question by its meaning (the cosine of their vectors), by that of the passage it stands in, and by
-its words (the share of the question's rare words that it holds). How sources and quotes are spelled is in
-shared/grounding.py.
+its words (the share of the question's rare words that it holds). "It doubles" means little by itself, so the
+headings above a passage, where the prompt names them, are put before what is embedded. How sources and quotes
+are spelled is in shared/grounding.py.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.encoder import Encoder
-from shared.grounding import ABSTAIN, quoted, sources_in, without_sources
+from shared.grounding import ABSTAIN, Source, quoted, sources_in, without_sources
 from shared.service.engines.base import ChatAsk, Delta, Message
 from shared.service.engines.sentences import sentences
 from shared.service.jobs import Cancelled
 
-# Fitted by level2_prompting/fit_reader.py on its 55 development questions. Of 40 that can be answered (34
-# with the answer among the four passages) the right sentence is quoted first for 16 and at all for 19, and 6
-# are declined; of 15 that cannot, 11 are declined. The best constants have one more right, and decline 17 of
-# the 40.
-WEIGHTS = (0.3, 0.4, 0.3)  # of the sentence's meaning, its passage's meaning, its words
-THRESHOLD = 0.34  # a best score below it: the sources do not answer
+# Fitted by level2_prompting/fit_reader.py on its 193 development questions, over two corpora. Of 147 that can
+# be answered (136 with the answer among the four passages) the right sentence is quoted first for 69 and at
+# all for 87, and 23 are declined; of 46 that cannot, most of them near misses, 23 are declined.
+WEIGHTS = (0.4, 0.5, 0.1)  # of the sentence's meaning, its passage's meaning, its words
+THRESHOLD = 0.42  # a best score below it: the sources do not answer
 MARGIN = 0.05  # a further sentence is quoted if its score is so near to the best
 MOST = 3  # sentences quoted
 
@@ -55,8 +55,8 @@ class Evidence:
     """A sentence of a source, and how well it fits the question.
 
     Attributes:
-        meaning: cosine of the sentence and the question.
-        passage: cosine of the whole source and the question.
+        meaning: cosine of the question and the sentence, with the headings above it.
+        passage: cosine of the question and the whole source, with the headings above it.
         words: the share of the question's words that the sentence holds, 0 to 1.
     """
 
@@ -103,20 +103,23 @@ class Reader:
         yield Delta("", 0, "stop")
 
     def evidence(
-        self, question: str, sources: Sequence[tuple[str, str]], cancel: threading.Event | None = None
+        self, question: str, sources: Sequence[Source], cancel: threading.Event | None = None
     ) -> list[Evidence]:
-        """Every sentence of the sources (ids and texts) with its scores, in order, none twice."""
-        found: dict[str, int] = {}  # the number of the source that each sentence was first seen in
-        for number, (_, text) in enumerate(sources):
-            for sentence in sentences(text):
-                found.setdefault(sentence.text, number)
+        """Every sentence of the sources with its scores, in order, none twice."""
+        found: dict[str, Source] = {}  # the source that each sentence was first seen in
+        for source in sources:
+            for sentence in sentences(source.text):
+                found.setdefault(sentence.text, source)
         texts = list(found)
-        meaning = self._cosines(question, texts, cancel)
-        passage = self._cosines(question, [text for _, text in sources], cancel)
+        meaning = self._cosines(
+            question, [_under(source.heading, text) for text, source in found.items()], cancel
+        )
+        whole = self._cosines(question, [_under(source.heading, source.text) for source in sources], cancel)
+        passage = {source.id: score for source, score in zip(sources, whole, strict=True)}
         words = overlap(question, texts)
         return [
-            Evidence(sources[number][0], text, meaning[i], passage[number], words[i])
-            for i, (text, number) in enumerate(found.items())
+            Evidence(source.id, text, meaning[i], passage[source.id], words[i])
+            for i, (text, source) in enumerate(found.items())
         ]
 
     def _cosines(self, question: str, texts: list[str], cancel: threading.Event | None) -> list[float]:
@@ -150,11 +153,17 @@ def choose(
     evidence: Sequence[Evidence],
     weights: tuple[float, float, float] = WEIGHTS,
     threshold: float = THRESHOLD,
+    margin: float = MARGIN,
 ) -> list[Evidence]:
     """The one to three sentences that answer, best first; none if even the best is under the threshold."""
     ranked = sorted(evidence, key=lambda piece: -piece.score(weights))[:MOST]
-    floor = max(threshold, ranked[0].score(weights) - MARGIN) if ranked else threshold
+    floor = max(threshold, ranked[0].score(weights) - margin) if ranked else threshold
     return [piece for piece in ranked if piece.score(weights) >= floor]
+
+
+def _under(heading: str, text: str) -> str:
+    """A text in its context, as level 2 embeds it."""
+    return f"{heading}\n\n{text}" if heading else text
 
 
 def overlap(question: str, texts: Sequence[str]) -> list[float]:
@@ -176,7 +185,7 @@ def stems(text: str) -> set[str]:
     return {re.sub(r"(?<=\w{3})(?:ations?|ing|ed|es|s|e|ly)$", "", word) for word in words}
 
 
-def latest_sources(messages: Sequence[Message]) -> list[tuple[str, str]]:
+def latest_sources(messages: Sequence[Message]) -> list[Source]:
     """The sources of the last message that holds any. What the assistant said is no source."""
     for message in reversed(messages):
         if message.role != "assistant" and (sources := sources_in(message.text)):

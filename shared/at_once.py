@@ -1,4 +1,4 @@
-"""Many requests, a few under way at a time.
+"""Many jobs that wait for someone else, such as requests: a few under way at a time.
 
 for answer in a_few_at_once(questions, ask, at_once=4):
     print(answer)
@@ -21,7 +21,7 @@ def a_few_at_once(jobs: Sequence[Job], work: Callable[[Job], Done], at_once: int
     Daemon threads, not an executor's pool: a stopped program need not wait for answers under way.
 
     Args:
-        at_once: how many threads, 1 or more.
+        at_once: how many threads; one if it is less.
     """
     to_do: SimpleQueue[Job] = SimpleQueue()
     results: SimpleQueue[Callable[[], Done]] = SimpleQueue()  # each gives a result, or raises
@@ -37,7 +37,7 @@ def a_few_at_once(jobs: Sequence[Job], work: Callable[[Job], Done], at_once: int
                 return
             results.put(_attempt(work, job))
 
-    for number in range(min(at_once, len(jobs))):
+    for number in range(min(max(1, at_once), len(jobs))):
         threading.Thread(target=worker, name=f"at-once-{number}", daemon=True).start()
     try:
         for _ in jobs:
