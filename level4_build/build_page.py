@@ -107,7 +107,9 @@ def summary(declared: Declaration, rows: list[dict[str, Any]], wrong: WrongShape
 
 def table(declared: Declaration, rows: list[dict[str, Any]]) -> None:
     """Each block with what it gives and what it costs."""
-    shown: list[dict[str, Any]] = [{"block": "input", "gives": _size(declared.input.shape)}]
+    shown: list[dict[str, Any]] = [
+        {"block": "input", "gives": _size(declared.input.shape)} | dict.fromkeys(COUNTED, 0)
+    ]
     shown += [
         {
             "block": f"{row['number']} · {row['block']}", "gives": _size(row["gives"]),
@@ -162,7 +164,7 @@ def as_list(declared: Declaration, rows: list[dict[str, Any]], wrong: WrongShape
         with st.container(border=True, gap="small"):
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
                 st.markdown(
-                    f"**{at + 1} · {ui.plain(name)}**", width=150, help=(type(spec).__doc__ or "").strip()
+                    f"**{at + 1} · {ui.plain(name)}**", width=140, help=(type(spec).__doc__ or "").strip()
                 )
                 settings(at, spec, names[:at])
                 buttons(at, len(names))
@@ -180,7 +182,7 @@ def the_input(declared: Declaration) -> None:
     """What goes in: its kind and its shape."""
     kinds = list(edit.FIRST)
     with st.container(border=True), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.markdown("**input**", width=150)
+        st.markdown("**input**", width=140)
         kind_key, shape_key = f"{KEY} kind {_turn()}", f"{KEY} shape {_turn()}"
         st.selectbox(
             "Kind", kinds, index=kinds.index(declared.input.kind), key=kind_key, width=140,

@@ -68,7 +68,7 @@ def number(name: str, first: float) -> float:
     key = f"{KEY} {name}"
     if key not in st.session_state:
         st.session_state[key] = first
-    return st.slider(name, -MOST, MOST, step=0.01, key=key, width=190, persist_state="session")
+    return st.slider(name, -MOST, MOST, step=0.01, key=key, width=165, persist_state="session")
 
 
 def backward(loss: Value) -> str:
@@ -103,12 +103,12 @@ def moons() -> None:
     st.subheader("A perceptron on two half-moons", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         hidden = st.slider(
-            "Hidden neurons", 1, 24, 12, key=f"{KEY} hidden", width=190, persist_state="session"
+            "Hidden neurons", 1, 24, 12, key=f"{KEY} hidden", width=165, persist_state="session"
         )
-        steps = st.slider("Batches", 50, 600, 300, 50, key=f"{KEY} steps", width=190, persist_state="session")
+        steps = st.slider("Batches", 50, 600, 300, 50, key=f"{KEY} steps", width=165, persist_state="session")
         rates = [0.02, 0.2, 2.0, 20.0]
         lr = st.select_slider(
-            "Learning rate", rates, 2.0, key=f"{KEY} lr", width=190, persist_state="session"
+            "Learning rate", rates, 2.0, key=f"{KEY} lr", width=165, persist_state="session"
         )
         seed = st.number_input("Seed", 0, 999, 0, key=f"{KEY} seed", width=120, persist_state="session")
         job: Perceptron | None = st.session_state.get(f"{KEY} job")

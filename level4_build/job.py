@@ -24,7 +24,7 @@ from level4_build.distributed import Ranks
 from level4_build.perceptron import MoonsConfig, MoonsFit
 from level4_build.perceptron import train as train_perceptron
 from level4_build.predict import predict
-from level4_build.scenes import Scene, Scenes, scene
+from level4_build.scenes import Scene, scene
 from level4_build.trainer import Evaluation, Fit, Step, TrainConfig, fit, new_model
 from shared.background import Background
 from shared.tracking import Run
@@ -60,7 +60,7 @@ class Training(Background[Fit]):
 
     def __init__(self, config: TrainConfig, watch: int = 0) -> None:
         self.config = config
-        self.watched: Scene = scene(config.seed, "val", watch, config.size)
+        self.watched: Scene = scene(config.seed, "val", watch, config.size, config.difficulty)
         self.seen: np.ndarray | None = None
         self.losses: list[float] = []
         self.evaluations: list[Evaluation] = []
@@ -103,8 +103,7 @@ class Training(Background[Fit]):
             said.append(f"Its network replaces {before}." if keep else f"In use stays {before}.")
         self.said = " ".join(said)
         self.seen = predict(done.model, self.watched.image)
-        scenes = Scenes("val", config.val_count, config.size, config.seed)
-        self.pictures = examine(done.model, scenes).pictures()
+        self.pictures = examine(done.model, config.task().pictures("val")).pictures()
         self.recording = Recording(lambda: record(done, keep=keep, source="page"))
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 from level4_build import view
 from level4_build.job import Training, under_way
 from level4_build.page_parts import HELP, pictures_row, recorded
+from level4_build.scenes import FROZEN
 from level4_build.trainer import Fit, TrainConfig
 from level4_build.unet import UNetConfig, parameters
 from shared import ui
@@ -34,10 +35,16 @@ def show() -> None:
     """Settings, a button, and the training as it goes."""
     config = choose()
     job: Training | None = st.session_state.get(f"{KEY} job") or under_way()
+    st.session_state[f"{KEY} job"] = job
     running = job is not None and not job.wait(0)
-    if st.button("Train", type="primary", icon=":material/play_arrow:", key=f"{KEY} go", disabled=running):
-        st.session_state[f"{KEY} job"] = Training(config)
-        st.rerun()
+    with st.container(horizontal=True):
+        if st.button(
+            "Train", type="primary", icon=":material/play_arrow:", key=f"{KEY} go", disabled=running
+        ):
+            st.session_state[f"{KEY} job"] = Training(config)
+            st.rerun()
+        stop = job.stop if job is not None else None
+        st.button("Stop", icon=":material/stop:", key=f"{KEY} stop", disabled=not running, on_click=stop)
     if job is None:
         st.caption("A network that knows nothing starts to guess, and you see it learn.")
     elif running:
@@ -50,11 +57,16 @@ def choose() -> TrainConfig:
     """The settings of a training."""
     kept: dict[str, Any] = {
         "persist_state": "session",
-        "width": 190,
+        "width": 165,
     }  # another tab may be looked at in between
     with st.container(horizontal=True, vertical_alignment="bottom"):
         steps = st.slider("Steps", 50, 600, 150, 50, key=f"{KEY} steps", **kept)
         lr = st.select_slider("Learning rate", LR, TrainConfig.lr, key=f"{KEY} lr", **kept)
+        difficulty = st.slider(
+            "Difficulty", 0.0, 1.0, FROZEN, 0.25, key=f"{KEY} difficulty", **kept,
+            help="How many shapes, how much they hide each other, stripes, noise and odd colours. Scores are "
+            "compared at 0.5.",
+        )  # fmt: skip
         layers = st.slider(
             "Transformer layers", 0, 4, UNetConfig.transformer_layers, key=f"{KEY} layers", **kept,
             help="At the bottom of the U, where each cell may look at every other. 0 is a plain U-Net.",
@@ -68,29 +80,30 @@ def choose() -> TrainConfig:
             help="Decides the scenes and the first weights.",
         )  # fmt: skip
     return TrainConfig(
-        steps=steps, lr=lr, ema=ema, seed=seed, eval_every=50, model=UNetConfig(transformer_layers=layers)
-    )
+        steps=steps, lr=lr, ema=ema, seed=seed, eval_every=50, difficulty=difficulty,
+        model=UNetConfig(transformer_layers=layers),
+    )  # fmt: skip
 
 
 # While it goes on ------------------------------------------------------------------------------------
 
 
-@st.fragment(run_every=LOOK_S)
 def watch(job: Training) -> None:
-    """The curve, and what the network sees in one scene, drawn anew until the training has ended."""
-    if job.wait(0):
-        st.rerun()
-    st.progress(min(job.share, 1.0), job.label())
-    st.button("Stop", icon=":material/stop:", key=f"{KEY} stop", disabled=job.stopping, on_click=job.stop)
-    look(job)
+    """The curve, and what the network sees in one scene, until the training has ended.
 
-
-def look(job: Training) -> None:
-    """The scene that is watched, and the curve so far."""
+    A loop, and no fragment that is run again and again: what a fragment draws anew, fades a little each time.
+    """
+    bar = st.progress(0.0)
     st.html(view.legend())
-    pictures_row(view.pictures(job.watched.image, job.seen, job.watched.mask))
-    if losses := list(job.losses):
-        st.altair_chart(view.curves(losses, job.evaluations, job.config.steps), width="stretch")
+    scenes, curve = st.empty(), st.empty()
+    while True:
+        bar.progress(min(job.share, 1.0), job.label())
+        with scenes.container():
+            pictures_row(view.pictures(job.watched.image, job.seen, job.watched.mask))
+        if losses := list(job.losses):
+            curve.altair_chart(view.curves(losses, job.evaluations, job.config.steps), width="stretch")
+        if job.wait(LOOK_S):
+            st.rerun()
 
 
 # Afterwards ------------------------------------------------------------------------------------------
@@ -112,7 +125,9 @@ def trained(job: Training) -> None:
     }
     ui.metric_row(numbers, HELP)
     recorded(job.recording)
-    look(job)
+    st.html(view.legend())
+    pictures_row(view.pictures(job.watched.image, job.seen, job.watched.mask))
+    st.altair_chart(view.curves(fit.losses, fit.history, job.config.steps), width="stretch")
     report(job, fit)
 
 

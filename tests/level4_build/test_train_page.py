@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
-from level4_page import captions, fine, links, page_of, press, until
+from level4_page import captions, fine, links, page_of, until
 from streamlit.testing.v1 import AppTest
 
 from level4_build import trainer, weights
@@ -41,7 +42,7 @@ def told(page: AppTest) -> str:
 
 def test_before_a_training_there_are_settings_and_a_button(page: AppTest) -> None:
     fine(page.run())
-    assert [s.label for s in page.slider] == ["Steps", "Transformer layers"]
+    assert [s.label for s in page.slider] == ["Steps", "Difficulty", "Transformer layers"]
     assert not next(b for b in page.button if b.label == "Train").disabled
     assert not captions(page)
 
@@ -74,14 +75,14 @@ def test_a_stopped_training_does_not_replace_the_network_and_a_finished_one_says
     assert f"Its network replaces {before}" in told(page)
 
 
-def test_a_page_that_is_loaded_anew_finds_the_training_and_can_stop_it(page: AppTest) -> None:
+def test_a_page_that_is_loaded_anew_finds_the_training_and_watches_it_to_its_end(page: AppTest) -> None:
     job = Training(dataclasses.replace(SMALL, steps=100_000))
-    fine(page.run())  # a session of its own, which did not begin it
     assert under_way() is job
-    assert next(b for b in page.button if b.label == "Train").disabled
-    press(page, "Stop")
-    until(page, lambda: job.wait(0))
-    assert job.result().steps < 100_000 and under_way() is None
+    Timer(2.0, job.stop).start()
+    fine(page.run())  # a session of its own, which did not begin it
+    assert job.wait(0) and job.result().steps < 100_000 and under_way() is None
+    assert {metric.label: metric.value for metric in page.metric}["Steps"] == str(job.result().steps)
+    assert job.recording is not None and job.recording.result(), "it is recorded too"
 
 
 def test_a_training_that_goes_astray_says_so(page: AppTest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from level4_build import trainer, weights
+from level4_build.record import record
 from level4_build.unet import UNetConfig
 from shared import store
 
@@ -62,16 +64,16 @@ def test_a_scene_is_seen_beside_its_truth(page: AppTest) -> None:
 @pytest.mark.usefixtures("with_network")
 def test_the_threshold_gives_pixels_to_nobody(page: AppTest) -> None:
     fine(page.run())
-    assert metrics(page)["Pixels told"] == "100%"
+    assert metrics(page)["Pixels with a class"] == "100%"
     page.slider(key="level4 use threshold").set_value(1.0)  # so sure is no network of six steps
     fine(page.run())
-    assert metrics(page)["Pixels told"] == "0%" and "Right of these" not in metrics(page)
+    assert metrics(page)["Pixels with a class"] == "0%" and "Right of these" not in metrics(page)
 
 
 @pytest.mark.usefixtures("with_network")
 def test_a_drawing_keeps_its_shapes(page: AppTest) -> None:
     page.run()
-    page.button_group(key="level4 use picture").set_value("Draw")
+    page.button_group(key="level4 use picture Generate").set_value("Draw")
     fine(page.run())
     press(page, "Keep this shape")
     assert [shape.kind for shape in page.session_state["level4 drawing kept"]] == ["circle"]
@@ -84,7 +86,7 @@ def test_a_drawing_keeps_its_shapes(page: AppTest) -> None:
 @pytest.mark.usefixtures("with_network")
 def test_an_upload_has_a_mask_and_no_truth_and_a_text_gets_a_sentence(page: AppTest, tmp_path: Path) -> None:
     page.run()
-    page.button_group(key="level4 use picture").set_value("Upload")
+    page.button_group(key="level4 use picture Generate").set_value("Upload")
     fine(page.run())
     Image.new("RGB", (700, 300), "red").save(tmp_path / "mine.png")
     page.file_uploader(key="level4 use upload").upload("mine.png", (tmp_path / "mine.png").read_bytes())
@@ -94,3 +96,33 @@ def test_an_upload_has_a_mask_and_no_truth_and_a_text_gets_a_sentence(page: AppT
     page.file_uploader(key="level4 use upload").upload("mine.png", b"not a picture")
     fine(page.run())
     assert any("no picture" in error.value for error in page.error)
+
+
+@pytest.mark.usefixtures("with_network")
+def test_without_a_version_there_is_nothing_to_compare_with(page: AppTest) -> None:
+    fine(page.run())
+    page.toggle(key="level4 networks two").set_value(True)
+    fine(page.run())
+    assert any("holds no version yet" in info.value for info in page.info)
+    assert captions(page) == ["the picture", "what the network sees", "the truth"], (
+        "one is shown all the same"
+    )
+
+
+@pytest.mark.slow
+def test_two_versions_look_at_the_same_picture(page: AppTest) -> None:
+    for seed in (0, 1):
+        record(trainer.fit(dataclasses.replace(SMALL, seed=seed)))
+    fine(page.run())
+    page.toggle(key="level4 networks two").set_value(True)
+    fine(page.run())
+    assert captions(page)[1:3] == ["what last trained here sees", "what version 2, challenger sees"]
+    assert captions(page)[-1] == "where they differ: 0.0%", "the last one trained is version 2"
+    page.selectbox(key="level4 networks Second").set_value(1)
+    fine(page.run())
+    assert captions(page)[2] == "what version 1 sees"
+    assert (
+        captions(page)[-1].startswith("where they differ: ")
+        and captions(page)[-1] != "where they differ: 0.0%"
+    )
+    assert list(page.dataframe[0].value.columns)[::2] == ["class", "IoU, last trained here", "IoU, version 1"]
