@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from level4_build.survey import Survey
 
 KEY = "level4 baselines"  # how each key of this tab begins
-LOOK_S = 0.5
+LOOK_S = 1.0  # how often the page looks how far it is
 DATA = {
     "digits": "Digits: 1,797 pictures of 8 by 8",
     "cancer": "Cancer: 569 tumours, 30 measures",

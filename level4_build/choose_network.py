@@ -32,11 +32,13 @@ def choose_networks() -> dict[str, Trained]:
     if not known:
         st.info("The registry holds no version yet: each training that is finished becomes one.")
         return {"the network": last}
-    names = {LAST: "last trained here"} | {each.number: called(each) for each in known}
-    champion = next((each.number for each in known if registry.CHAMPION in each.aliases), known[0].number)
+    names = {LAST: "the last one · trained here"} | {each.number: called(each) for each in known}
+    others = sorted(
+        known, key=lambda each: (each.run_id == last.run_id, registry.CHAMPION not in each.aliases)
+    )
     chosen: dict[str, Trained] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for side, number in (("First", LAST), ("Second", champion)):
+        for side, number in (("First", LAST), ("Second", others[0].number)):
             which = st.selectbox(
                 side, names, index=list(names).index(number), format_func=names.__getitem__,
                 key=f"{KEY} {side}", width=340, persist_state="session",

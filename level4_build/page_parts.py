@@ -16,7 +16,7 @@ HELP = {
     "Macro IoU": "For each class the pixels in both truth and mask, divided by those in either; then the "
     "mean over the classes. 1 is perfect. The background counts as a class.",
 }
-SHOWN = 216  # pixels: how wide each of several pictures is
+SHOWN = 200  # pixels: how wide each of several pictures is
 
 
 def about(network: Trained) -> None:

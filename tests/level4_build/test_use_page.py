@@ -116,13 +116,15 @@ def test_two_versions_look_at_the_same_picture(page: AppTest) -> None:
     fine(page.run())
     page.toggle(key="level4 networks two").set_value(True)
     fine(page.run())
-    assert captions(page)[1:3] == ["what last trained here sees", "what version 2, challenger sees"]
-    assert captions(page)[-1] == "where they differ: 0.0%", "the last one trained is version 2"
-    page.selectbox(key="level4 networks Second").set_value(1)
-    fine(page.run())
-    assert captions(page)[2] == "what version 1 sees"
+    assert captions(page)[1:3] == ["what the last one sees", "what version 1 sees"], (
+        "no network beside itself"
+    )
     assert (
         captions(page)[-1].startswith("where they differ: ")
         and captions(page)[-1] != "where they differ: 0.0%"
     )
-    assert list(page.dataframe[0].value.columns)[::2] == ["class", "IoU, last trained here", "IoU, version 1"]
+    assert list(page.dataframe[0].value.columns)[::2] == ["class", "IoU, the last one", "IoU, version 1"]
+    page.selectbox(key="level4 networks Second").set_value(2)
+    fine(page.run())
+    assert captions(page)[2] == "what version 2, challenger sees"
+    assert captions(page)[-1] == "where they differ: 0.0%", "the last one trained is version 2"
