@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from level4_build import edit
+from level4_build import edit, inside_page
 from level4_build.declaration import EXAMPLES, LONGEST, Declaration, parse, read
 from level4_build.shapes import WrongShape, as_far_as_it_fits, totals
 from level4_build.specs import BLOCKS, Spec
@@ -48,6 +48,8 @@ def show() -> None:
             as_list(declared, rows, wrong)
     with right:
         table(declared, rows)
+    if wrong is None:
+        inside_page.look(declared, rows)
 
 
 # The declaration at hand -----------------------------------------------------------------------------
