@@ -1,4 +1,4 @@
-"""The lower part of the tab "Build" of the page of level 4: the network runs once, and one looks inside.
+"""A part of the tab "Build" of the page of level 4: the network runs once, and one looks inside.
 
 look(declared, rows)
 """
@@ -20,7 +20,7 @@ from shared import ui
 
 KEY = "level4 inside"  # how each key of this part begins
 MOST = {"parameters": 20_000_000, "multiply_adds": 2_000_000_000}  # that a page computes at once
-WIDTH = 140  # pixels, of each picture
+WIDTH = 125  # pixels, of each picture
 
 
 def look(declared: Declaration, rows: list[dict[str, Any]]) -> None:
@@ -29,7 +29,6 @@ def look(declared: Declaration, rows: list[dict[str, Any]]) -> None:
     Args:
         rows: of `shapes.describe`, all of which fit.
     """
-    st.divider()
     if not st.toggle("Run it once and look inside", key=f"{KEY} on", persist_state="session"):
         return
     if any(totals(rows)[name] > most for name, most in MOST.items()):
