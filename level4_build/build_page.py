@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from level4_build import edit
+from level4_build import edit, inside_page
 from level4_build.declaration import EXAMPLES, LONGEST, Declaration, parse, read
 from level4_build.shapes import WrongShape, as_far_as_it_fits, totals
 from level4_build.specs import BLOCKS, Spec
@@ -48,6 +48,8 @@ def show() -> None:
             as_list(declared, rows, wrong)
     with right:
         table(declared, rows)
+        if wrong is None:
+            inside_page.look(declared, rows)
 
 
 # The declaration at hand -----------------------------------------------------------------------------
@@ -99,7 +101,7 @@ def summary(declared: Declaration, rows: list[dict[str, Any]], wrong: WrongShape
     cost = totals(rows)
     sizes = {"Parameters": cost["parameters"], "Multiply-adds": cost["multiply_adds"]}
     ui.metric_row({name: number(value, 0) for name, value in sizes.items()}, COSTS)
-    end = f"it fits up to block {wrong.at}, which does not" if wrong else f"out: {rows[-1]['shape']}"
+    end = f"block {wrong.at} does not fit" if wrong else f"out: {rows[-1]['shape']}"
     st.caption(f"In: {declared.input}; {end}.")
     if refused := st.session_state.pop(f"{KEY} refused", None):
         ui.error_box(refused)
