@@ -52,7 +52,7 @@ lint: env        ## ruff, mypy, import-linter
 # whatever only torch's CUDA builds need: the environment installs torch first, in the build that fits.
 COMPILE = env -u UV_FIND_LINKS -u PIP_FIND_LINKS -u UV_TORCH_BACKEND $(UV) pip compile --quiet --universal \
   --python-version 3.11 --only-binary :all: --no-annotate --no-header --group dev --constraint - pyproject.toml
-NOT_TORCH = grep -vE '^(torch|triton|nvidia-|cuda-)'
+NOT_TORCH = grep -vE '^(torch==|triton|nvidia-|cuda-)'
 
 lock: $(UV)      ## resolve requirements.lock anew from pyproject.toml
 	@echo "torch==$(TORCH)" | $(COMPILE) --upgrade | $(NOT_TORCH) > requirements.lock.new

@@ -8,7 +8,17 @@ LEVEL = Level(
     title="A network from blocks, and its trainer",
     question="What is inside a network, and how do I know that its training went right?",
     minutes=45,
-    exercises=("iou",),
+    exercises=(
+        "backward",
+        "attention",
+        "skip",
+        "iou",
+        "overfit-one-batch",
+        "learning-rate",
+        "resume",
+        "leak",
+    ),
+    gate="segment-gate",
     baseline=Baseline(
         metric="iou/val",
         value=0.72,  # measured 0.7323, and the same to 0.0001 with two threads or without AVX-512

@@ -1,112 +1,203 @@
-"""What is kept of each run: a training with its curves, scores and weights; a prediction with its mask.
+"""What is kept of each run: a training with its curves, scores and weights; predictions; an evaluation.
 
-The only module of this level that records.
+What differs between a segmenter and a language model, `product.py` says.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
-from level4_build import LEVEL, weights
-from level4_build.predict import Found, look, mask_png, panel_png
-from level4_build.scenes import CLASSES, Scenes, Split, scene
-from level4_build.trainer import Evaluation, Fit, Step, TrainConfig, learning_rate
+from torch import nn
+
+from level4_build import LEVEL
+from level4_build.find_lr import RangeTest
+from level4_build.language_model import TrainedLanguage, Writing
+from level4_build.predict import Found, mask_png, overlay_png, panel_png
+from level4_build.product import Results, product_of
+from level4_build.recipe import Recipe
+from level4_build.schedules import best_of, drops_at, learning_rate
+from level4_build.trainer import Evaluation, Fit, Step
 from level4_build.unet import parameters
+from level4_build.weights import Trained
+from shared.files import write_atomic
+from shared.traces import Span, Trace, trace
 from shared.tracking import Run, track
-
-PANEL = 6  # validation scenes in the panel of a training
 
 
 class Recorder:
-    """A training's run: steps while they happen, the rest at the end."""
+    """A training's run: steps while they happen, the rest at the end.
 
-    def __init__(self, run: Run, config: TrainConfig) -> None:
-        self.run, self.config = run, config
+    Args:
+        model: the network that is trained, if it is trained in this process: at each evaluation it may then
+            be asked for a sample.
+    """
+
+    def __init__(self, run: Run, config: Recipe, model: nn.Module | None = None) -> None:
+        self.run, self.config, self.model = run, config, model
+        self.product = product_of(config)
         self._told: set[int] = set()
 
-    def step(self, step: Step) -> None:
-        """Record one step; give it to `fit` as `on_step`."""
+    def step(self, step: Step) -> str:
+        """Record one step, and the network's sample at an evaluation, which is given back."""
         self._told.add(step.step)
-        self._one(step.step, step.loss, step.evaluation)
+        self._one(step.step, step.loss, step.lr, step.evaluation)
+        if step.evaluation is None or self.model is None:
+            return ""
+        sample = self.product.sample(self.model, self.config)
+        if sample:
+            self.run.artifact(f"samples/step-{step.step:06}.txt", sample + "\n")
+        return sample
 
-    def finish(self, fit: Fit, keep: bool = True) -> Path | None:
-        """Record what came of it, and the steps that were not told, from before it was resumed.
-
-        Args:
-            keep: also keep the network in the home, as the last trained one; returns where.
-        """
-        evaluations = {each.step: each for each in fit.history}
+    def finish(self, fit: Fit) -> Results:
+        """Record what came of it, and the steps that were not told, from before it was resumed."""
+        evaluations, task = {each.step: each for each in fit.history}, self.config.task()
         for step, loss in enumerate(fit.losses, start=1):
             if step not in self._told:
-                self._one(step, loss, evaluations.get(step))
+                drops = drops_at([e for e in fit.history if e.step < step], self.config, task)
+                self._one(step, loss, learning_rate(step - 1, self.config, drops), evaluations.get(step))
+        self.run.tag(precision=fit.precision, device=fit.device, resumed_at=str(fit.resumed_at))
+        best = best_of(fit.history, task)
         self.run.metrics(
-            macro_iou=fit.macro_iou, wall_s=fit.wall_s, steps=fit.steps, parameters=parameters(fit.model)
+            wall_s=fit.wall_s, steps=fit.steps, parameters=parameters(fit.model), best_step=best.step
         )
-        self.run.table("iou.json", {"class": [*fit.iou], "iou": [*fit.iou.values()]})
-        self._dataset("train", self.config.train_count)
-        self._dataset("val", self.config.val_count)
-        self.run.artifact("panel.png", panel_png(examples(fit)))
-        packed = weights.pack(fit, self.run.id, self.run.url)
-        self.run.artifact("model/model.safetensors", packed)
-        self.run.artifact("model/config.json", json.dumps(self.config.as_dict(), indent=1))
-        return weights.save(packed) if keep else None
+        self.run.metrics({f"best_{task.decides.removesuffix('/val')}": best.score(task.decides)})
+        results = self.product.results(fit, self.run.id, self.run.url)
+        _write(self.run, results)
+        return results
 
-    def _one(self, step: int, loss: float, evaluation: Evaluation | None) -> None:
-        self.run.metrics({"loss/train": loss, "lr": learning_rate(step - 1, self.config)}, step=step)
+    def _one(self, step: int, loss: float, lr: float, evaluation: Evaluation | None) -> None:
+        passed_over = math.isnan(loss)
+        self.run.metrics({"loss/train": None if passed_over else loss, "lr": lr}, step=step)
         if evaluation is not None:
-            classes = {f"iou/val/{name}": value for name, value in evaluation.iou.items()}
-            scores = {"loss/val": evaluation.loss, "iou/val": evaluation.macro_iou, **classes}
-            self.run.metrics(scores, step=step)
+            self.run.metrics(evaluation.scores, step=step)
 
-    def _dataset(self, split: Split, count: int) -> None:
-        scenes = Scenes(split, count, self.config.size, self.config.seed)
-        source = f"level4_build.scenes.Scenes({split!r}, {count}, {self.config.size}, {self.config.seed})"
-        self.run.dataset(
-            f"scenes-{split}", scenes.digest(), source, "training" if split == "train" else split
-        )
+
+def _write(run: Run, results: Results) -> None:
+    """Hand everything to the run."""
+    run.metrics(results.metrics)
+    for name, columns in results.tables.items():
+        run.table(name, columns)
+    for name, data in results.files.items():
+        run.artifact(name, data)
+    for each in results.data:
+        run.dataset(*each)
 
 
 @contextmanager
-def recording(config: TrainConfig, name: str = "", **tags: str) -> Iterator[Recorder]:
-    """Record a training while it goes on; one that fails or is stopped is marked so."""
-    plain = config.as_dict()
-    params = {**plain.pop("model"), **plain}
-    told = {"engine": "unet", "device": "cpu", "seed": config.seed, **tags}
-    with track(LEVEL.slug, name or f"unet {config.steps} steps", params, told) as run:
-        yield Recorder(run, config)
+def recording(
+    config: Recipe, name: str = "", kept: Path | None = None, model: nn.Module | None = None, **tags: str
+) -> Iterator[Recorder]:
+    """Record a training while it goes on; one that fails or is stopped is marked so.
+
+    Args:
+        kept: where the run's id is kept, so that a training that is resumed goes on in its run.
+        model: the network, if it is trained in this process.
+    """
+    engine = product_of(config).engine
+    name = name or f"{engine} {config.steps} steps"
+    earlier = kept.read_text(encoding="utf-8") if kept is not None and kept.exists() else ""
+    told = {"engine": engine, "seed": config.seed, **tags}
+    with track(LEVEL.slug, name, settings_of(config), told, resume=earlier or None) as run:
+        if kept is not None:
+            Thread(target=_remember, args=(run, kept), daemon=True).start()
+        run.watch_machine()
+        yield Recorder(run, config, model)
+
+
+def _remember(run: Run, kept: Path) -> None:
+    """Write down which run it is, as soon as MLflow has made it."""
+    with suppress(OSError):
+        write_atomic(kept, run.id or "")
 
 
 def record(fit: Fit, name: str = "", keep: bool = True, **tags: str) -> Run:
-    """Record a training after it; returns when everything is written."""
-    with recording(fit.config, name, **tags) as recorder:
-        recorder.finish(fit, keep)
+    """Record a training after it; returns when everything is written.
+
+    Args:
+        keep: also make its network the one in use, and register it.
+    """
+    with recording(fit.config, name, None, None, **tags) as recorder:
+        results = recorder.finish(fit)
+        if keep:
+            recorder.product.keep(results.files)
+    if keep:
+        recorder.product.register(fit, recorder.run)
     return recorder.run
 
 
-def record_prediction(found: Found, trained: weights.Trained, **tags: str) -> Run:
-    """Record what the network sees in one picture; returns when everything is written."""
-    told = {"engine": "unet", "device": "cpu", "seed": trained.config.seed, **tags}
-    params = {"image": found.name, "model_run": trained.run_id, "model_steps": trained.steps}
-    with track(LEVEL.slug, f"predict {found.name}", params, told) as run:
-        run.metrics({f"share/{name}": share for name, share in found.shares().items()})
-        if score := found.score():
-            run.metrics({f"iou/{name}": value for name, value in score.iou().items()})
-            run.metrics(macro_iou=score.macro_iou())
-        run.artifact("mask.png", mask_png(found.mask))
-        run.artifact("panel.png", panel_png([found]))
+def record_range_test(config: Recipe, found: RangeTest, **tags: str) -> Run:
+    """Record the loss at each learning rate that was tried; returns when everything is written."""
+    told = {"engine": product_of(config).engine, "seed": config.seed, **tags}
+    with track(LEVEL.slug, "learning-rate range test", settings_of(config), told) as run:
+        for step, (rate, loss) in enumerate(zip(found.rates, found.losses, strict=True), start=1):
+            run.metrics({"lr": rate, "loss/train": loss}, step=step)
+        run.metrics(suggested_lr=found.suggestion)
     return run
 
 
-def examples(fit: Fit, count: int = PANEL) -> list[Found]:
-    """What the network sees in the first validation scenes."""
-    config = fit.config
-    drawn = [scene(config.seed, "val", number, config.size) for number in range(count)]
-    return [look(fit.model, each, f"scene:{number}") for number, each in enumerate(drawn)]
+def record_prediction(found: Found, trained: Trained, **tags: str) -> Run:
+    """Record what the network sees in one picture; returns when everything is written."""
+    return record_predictions([found], found.name, trained, **tags)
 
 
-def iou_rows(fit: Fit) -> list[tuple[str, float | None]]:
-    """The scores for a table: each class, then their mean."""
-    return [*((name, fit.iou.get(name)) for name in CLASSES), ("mean", fit.macro_iou)]
+def record_predictions(founds: Sequence[Found], name: str, trained: Trained, **tags: str) -> Run:
+    """Record what the network sees in pictures, one or a folder of them.
+
+    Args:
+        name: what the pictures are called together.
+    """
+    told = {"engine": "unet", "device": "cpu", "seed": trained.config.seed, **tags}
+    params = {"image": name, "model_run": trained.run_id, "model_steps": trained.steps}
+    several = len(founds) > 1
+    with track(LEVEL.slug, f"predict {name}", params, told) as run:
+        for step, found in enumerate(founds):
+            run.metrics({f"share/{c}": share for c, share in found.shares().items()}, step=step)
+            if score := found.score():
+                run.metrics(
+                    {f"iou/{c}": value for c, value in score.iou().items()}, macro_iou=score.macro_iou()
+                )
+            folder = f"{found.name}/" if several else ""
+            run.artifact(f"{folder}mask.png", mask_png(found.mask, found.classes))
+            run.artifact(f"{folder}overlay.png", overlay_png(found))
+            run.artifact(f"{folder}panel.png", panel_png([found]))
+        run.metrics(pictures=len(founds), unsure=sum(found.unsure() for found in founds) / len(founds))
+    return run
+
+
+def record_writing(written: Writing, **tags: str) -> Trace | None:
+    """Record how a text was gone on with, as a trace: one text is nothing to compare."""
+    trained, sampling = written.trained, written.sampling
+    about = {
+        "model_run": trained.run_id or "", "model_steps": str(trained.steps), "seed": str(written.seed),
+        "engine": "llama", **tags,
+    }  # fmt: skip
+    told = {"tokens": written.count, "tokens_per_s": written.pace(), "temperature": sampling.temperature}
+    span = Span("generate", written.began, written.ended, told, kind="LLM")
+    return trace(LEVEL.slug, "write", [span], written.beginning, written.text, about)
+
+
+def record_evaluation(trained: Trained | TrainedLanguage, split: str, results: Results, **tags: str) -> Run:
+    """Record how a trained network does on a split; returns when everything is written.
+
+    Args:
+        trained: a segmenter or a language model; the tag `opened` says whether it met the test split.
+    """
+    config = trained.config
+    opened = "test" if split == "test" else "development"
+    told = {"engine": product_of(config).engine, "device": "cpu", "seed": config.seed, "opened": opened}
+    params = {"split": split, "model_run": trained.run_id, "model_steps": trained.steps}
+    with track(LEVEL.slug, f"evaluate {split}", params, {**told, **tags}) as run:
+        _write(run, results)
+    return run
+
+
+def settings_of(config: Recipe) -> dict[str, Any]:
+    """The settings as a run shows them: those of the network among the others."""
+    plain = config.as_dict()
+    network = plain.pop("model", {})
+    return {**network, **plain}

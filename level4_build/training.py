@@ -4,25 +4,67 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from level4_build import checkpoint as files
-from level4_build import weights
-from level4_build.predict import panel_png
-from level4_build.record import examples
-from level4_build.trainer import Fit, TrainConfig, new_model
-from level4_build.unet import parameters
-from shared.errors import LadderError
+from level4_build.lm_task import LanguageConfig
+from level4_build.loader import learnt
+from level4_build.own_pictures import OwnPictures
+from level4_build.product import product_of
+from level4_build.recipe import Recipe
+from level4_build.trainer import Fit, TrainConfig
+from level4_build.unet import UNetConfig
+from shared.errors import BadUsage, LadderError
 from shared.files import home_folder, write_atomic
-from shared.tracking import Run
+
+CHECKPOINT = "checkpoint.pt"
+RECIPES: dict[str, type[TrainConfig] | type[LanguageConfig]] = {
+    "segmentation": TrainConfig,
+    "language": LanguageConfig,
+}
 
 
-def checkpoint_place(config: TrainConfig, out: Path | None = None) -> Path:
+def recipe(task: str, given: Mapping[str, Any]) -> Recipe:
+    """The recipe of a task with these settings; the others have their defaults.
+
+    Raises:
+        BadUsage: a setting is of another task, or cannot be.
+    """
+    kind = RECIPES[task]
+    foreign = given.keys() - {each.name for each in fields(kind)}
+    if foreign:
+        raise BadUsage(
+            f"A training for {task} has no {' and no '.join(sorted(foreign))}.",
+            "Leave it out, or name the other --task.",
+        )
+    return kind(**given)
+
+
+def own_pictures(images: Path | None, masks: Path | None, classes: str | None, values: str) -> dict[str, Any]:
+    """The settings of a training on pictures of one's own; none without them.
+
+    Raises:
+        BadUsage: one of the three is missing, or they cannot be read.
+    """
+    if not (images or masks or classes or values):
+        return {}
+    if not (images and masks and classes):
+        raise BadUsage(
+            "Pictures of your own are named by --images, --masks and --classes together.",
+            "For example: --images photos --masks masks --classes ground,leaf",
+        )
+    own = OwnPictures.named(images, masks, classes, values)
+    return {"own": own, "model": UNetConfig(classes=len(own.classes))}
+
+
+def checkpoint_place(config: Recipe, out: Path | None = None) -> Path:
     """Where a training keeps its checkpoint: in `out`, or in the home, named by its settings."""
     if out is not None:
-        return out / "checkpoint.pt"
-    name = hashlib.sha256(json.dumps(config.as_dict()).encode()).hexdigest()[:12]
+        return out / CHECKPOINT
+    name = hashlib.sha256(json.dumps(config.decisive()).encode()).hexdigest()[:12]
     return home_folder() / "level4" / f"{name}.pt"
 
 
@@ -35,7 +77,8 @@ def prepare(checkpoint: Path, resume: bool, say: Callable[[str], None]) -> None:
     try:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if not resume:
-            checkpoint.unlink(missing_ok=True)
+            for file in (checkpoint, run_file(checkpoint)):
+                file.unlink(missing_ok=True)
     except OSError as error:
         raise LadderError(
             f"The folder {checkpoint.parent} cannot be used ({error.strerror}).", "Name another with --out."
@@ -46,21 +89,86 @@ def prepare(checkpoint: Path, resume: bool, say: Callable[[str], None]) -> None:
             say(f"Going on after step {state['step']}, from {checkpoint} (--fresh begins anew).")
         else:
             say(f"This training is complete in {checkpoint} (--fresh trains again).")
+        if state["code"] != files.code_digest():
+            say("This level's code has changed since: it may not end as it would have without the stop.")
 
 
-def plan(config: TrainConfig) -> str:
-    """What is about to be trained, in a sentence."""
-    return (
-        f"Training a U-Net of {parameters(new_model(config)):,} parameters: {config.steps} steps of "
-        f"{config.batch} of {config.train_count} scenes, {config.size} pixels a side."
+def stopped(place: Path | None) -> tuple[Recipe, Path]:
+    """The settings and the checkpoint of a training that was stopped.
+
+    Args:
+        place: a checkpoint, or a folder that an --out named; by default the last one in the home.
+
+    Raises:
+        LadderError: there is none, or it is damaged or of no training of this level.
+    """
+    if place is None:
+        there = sorted((home_folder() / "level4").glob("*.pt"), key=lambda file: file.stat().st_mtime)
+        if not there:
+            raise LadderError("No training was stopped here.", "Start one: ladder level4 train")
+        place = there[-1]
+    file = place / CHECKPOINT if place.is_dir() else place
+    values = files.load(file)["config"]
+    kind = LanguageConfig if "preset" in values else TrainConfig
+    try:
+        return kind.from_dict(values), file
+    except (KeyError, TypeError, BadUsage):
+        raise LadderError(
+            f"The checkpoint {file} is of no training that this command knows.",
+            "Go on with it by the command that began it.",
+        ) from None
+
+
+def plan(config: Recipe) -> str:
+    """What is about to be trained, in a sentence.
+
+    Raises:
+        BadUsage: a batch is larger than the data.
+    """
+    learnt(config, config.task())
+    return product_of(config).plan(config)
+
+
+def summary(fit: Fit) -> str:
+    """What came of it, in a sentence."""
+    at, scored_on = fit.evaluation.step, product_of(fit.config).summary(fit)
+    return f"{fit.steps} of {fit.config.steps} steps in {fit.wall_s:.0f} s; {scored_on}" + (
+        f"; the best network was that of step {at}." if at < fit.steps else "."
     )
 
 
-def keep(fit: Fit, out: Path | None, run: Run, say: Callable[[str], None]) -> None:
-    """After the recording: write the files into `out`, or drop the checkpoint that is not needed any more."""
+def as_dict(fit: Fit) -> dict[str, Any]:
+    """What a script would read."""
+    return {
+        "steps": fit.steps, "wall_s": fit.wall_s, "resumed_at": fit.resumed_at, "loss": fit.losses[-1],
+        **product_of(fit.config).as_dict(fit), "at_step": fit.evaluation.step,
+        "precision": fit.precision, "device": fit.device,
+    }  # fmt: skip
+
+
+def leave(results: Mapping[str, bytes], checkpoint: Path, out: Path | None) -> str:
+    """After the recording: write all files into `out`, or drop the checkpoint that is not needed any more.
+
+    Returns:
+        What was written, in a sentence; empty if nothing was.
+
+    Raises:
+        LadderError: a file cannot be written.
+    """
+    run_file(checkpoint).unlink(missing_ok=True)
     if out is None:
-        checkpoint_place(fit.config).unlink(missing_ok=True)
-        return
-    model = weights.save(weights.pack(fit, run.id, run.url), out / "model.safetensors")
-    panel = write_atomic(out / "panel.png", panel_png(examples(fit)))
-    say(f"Wrote {model} and {panel}")
+        checkpoint.unlink(missing_ok=True)
+        return ""
+    try:
+        for name, data in results.items():
+            write_atomic(out / name, data)
+    except OSError as error:
+        raise LadderError(
+            f"The folder {out} cannot be written ({error.strerror}).", "Make room, and type the same again."
+        ) from None
+    return f"Wrote {', '.join(results)} into {out}"
+
+
+def run_file(checkpoint: Path) -> Path:
+    """Where the id of a training's run is kept, so that one that is resumed goes on in the same run."""
+    return checkpoint.with_suffix(".run")

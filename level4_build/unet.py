@@ -14,7 +14,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from level4_build.blocks import ConvBlock, Down, TransformerBlock, Up, positions
+from level4_build.blocks import ConvBlock, Down, Up
+from level4_build.transformer import PictureTransformer
 from shared.errors import BadUsage
 
 
@@ -59,9 +60,8 @@ class UNet(nn.Module):
         pairs = list(pairwise(widths))
         self.stem = ConvBlock(3, widths[0])
         self.downs = nn.ModuleList(Down(fine, coarse) for fine, coarse in pairs)
-        self.transformer = nn.ModuleList(
-            TransformerBlock(widths[-1], config.heads) for _ in range(config.transformer_layers)
-        )
+        layers = config.transformer_layers
+        self.transformer = PictureTransformer(widths[-1], config.heads, layers) if layers else nn.Identity()
         self.ups = nn.ModuleList(Up(coarse, fine) for fine, coarse in reversed(pairs))
         self.head = nn.Conv2d(widths[0], config.classes, 1)
 
@@ -72,21 +72,10 @@ class UNet(nn.Module):
         for down in self.downs:
             x = down(x)
             skips.append(x)
-        x = self._look_around(skips.pop())
+        x = self.transformer(skips.pop())
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             x = up(x, skip)
         return self.head(x)
-
-    def _look_around(self, x: Tensor) -> Tensor:
-        """The Transformer: cells become tokens that know their place, and cells again."""
-        if not self.transformer:
-            return x
-        B, C, H, W = x.shape  # noqa: N806 - the field's own names
-        tokens = x.flatten(2).transpose(1, 2)  # (B, H * W, C)
-        tokens = tokens + positions(H, W, C).to(tokens)
-        for block in self.transformer:
-            tokens = block(tokens)
-        return tokens.transpose(1, 2).reshape(B, C, H, W)
 
 
 def _check(images: Tensor) -> None:

@@ -1,21 +1,24 @@
-"""How pictures, curves and scores are shown on the page."""
+"""How pictures, curves and scores are shown on the page: what the tabs draw, without a word of Streamlit."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from html import escape
 from types import ModuleType
 
 import altair as alt
 import numpy as np
 import torch
 
+from level4_build.colours import colours_of
 from level4_build.predict import Found, coloured
-from level4_build.scenes import CLASSES, PALETTE
+from level4_build.scenes import CLASSES, IGNORE
 from level4_build.trainer import Evaluation
 from shared.tables import number
 
 SIDE = 288  # pixels: how large a picture is shown
+DIFFERENT, SAME = (178, 24, 43), (217, 222, 229)
 SMOOTH = 0.9  # how much of the smoothed loss each step keeps
 
 
@@ -32,14 +35,31 @@ def pictures(image: np.ndarray, seen: np.ndarray | None, truth: np.ndarray | Non
     return {caption: enlarged(pixels) for caption, pixels in {"the picture": image, **there}.items()}
 
 
-def legend() -> str:
-    """HTML that says which colour is which class."""
+def faded(found: Found, mask: np.ndarray, opacity: float) -> np.ndarray:
+    """A mask (H, W) laid over the picture: (H, W, 3) uint8, bare where the mask is IGNORE.
+
+    Args:
+        opacity: from 0, the picture alone, to 1, the mask alone.
+    """
+    share = np.where(mask == IGNORE, 0, opacity)[..., None]  # (H, W, 1)
+    return (found.image * (1 - share) + coloured(mask, found.classes) * share).round().astype(np.uint8)
+
+
+def differing(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Where two masks (H, W) say different classes, in red: (H, W, 3) uint8."""
+    return np.where((first != second)[..., None], DIFFERENT, SAME).astype(np.uint8)
+
+
+def legend(
+    classes: Sequence[str] = CLASSES, bare: str = "white in the truth: a border that does not count"
+) -> str:
+    """HTML that says which colour is which class, and what has none."""
     chips = [
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:.9em;height:.9em;'
-        f'border-radius:3px;background:{PALETTE[name]};vertical-align:-.1em"></span> {name}</span>'
-        for name in CLASSES
+        f'border-radius:3px;background:{colour};vertical-align:-.1em"></span> {escape(name)}</span>'
+        for name, colour in zip(classes, colours_of(classes), strict=True)
     ]
-    return f"<small>{' &nbsp; '.join(chips)} &nbsp; white in the truth: a border that does not count</small>"
+    return f"<small>{' &nbsp; '.join(chips)} &nbsp; {bare}</small>"
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
@@ -93,6 +113,9 @@ def macro(iou: Mapping[str, float | None]) -> float:
 
 def iou_by(own: ModuleType, found: Found) -> dict[str, float | None]:
     """The score of each class by the reader's own `iou`, from the exercise of this name."""
-    predictions, masks = torch.tensor(found.mask)[None].long(), torch.tensor(found.truth)[None].long()
-    iou = own.iou(predictions, masks, CLASSES)
-    return {name: None if iou[name] is None else float(iou[name]) for name in CLASSES}
+    assert found.truth is not None
+    unsure = found.mask == IGNORE  # as in `Found.score`: where it has no class it is not asked
+    predictions = torch.tensor(np.where(unsure, 0, found.mask))[None].long()
+    masks = torch.tensor(np.where(unsure, IGNORE, found.truth))[None].long()
+    iou = own.iou(predictions, masks, found.classes)
+    return {name: None if iou[name] is None else float(iou[name]) for name in found.classes}

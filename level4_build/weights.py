@@ -46,7 +46,7 @@ def place() -> Path:
     return settings().models / "level4-segmenter" / "model.safetensors"
 
 
-def pack(fit: Fit, run_id: str | None = None, url: str | None = None) -> bytes:
+def pack(fit: Fit | Trained, run_id: str | None = None, url: str | None = None) -> bytes:
     """The file of a trained U-Net, in bytes."""
     about = {
         "config": fit.config.as_dict(), "steps": fit.steps, "macro_iou": fit.macro_iou, "iou": fit.iou,

@@ -14,9 +14,12 @@ def progress(label: str, quiet: bool = False) -> Iterator[Callable[[float], None
         yield lambda share: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Remaining
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    times = (Elapsed(), TextColumn("·"), Remaining(), TextColumn("to go"))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *times)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task(label, total=1.0)
         yield lambda share: bar.update(job, completed=share)

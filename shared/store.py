@@ -84,7 +84,10 @@ def told_plainly() -> Iterator[None]:
 
 def _quieten() -> None:
     """MLflow reports each step of making a database at INFO; a person did not ask."""
-    for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent", "mlflow.tracing.export"):
+    for name in (
+        "alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent", "mlflow.tracing.export",
+        "mlflow.system_metrics.system_metrics_monitor",
+    ):  # fmt: skip
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -24,6 +24,7 @@ QUIET = {  # nothing phones home
 }
 TUNED = {
     "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",  # our own thread writes; its queue adds a second to a flush
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # commands draw their own
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a store that is away is given up in seconds
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     # torch's threads sleep while they wait, and do not spin: on a busy machine a training of 7 s took 66.

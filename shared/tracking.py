@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PARAM_CHARS = 6000  # MLflow's limit for one parameter
 BATCH = 1000  # MLflow's limit for one call
+LOOK_S = 5  # seconds between two looks at how busy the machine is
 RETRY_S = 60  # how long a store that could not be reached is left alone
 
 
@@ -66,6 +67,7 @@ class Run:
         self._started = began or time.time()
         self._resume = resume
         self._last: dict[str, tuple[int, float]] = {}  # of each metric the highest step, and its value
+        self._monitor: Any = None
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._created = threading.Event()
         self._id: str | None = None
@@ -152,6 +154,18 @@ class Run:
                 mlflow.pytorch.log_model(model, name=name, input_example=input_example)
 
         self._now(task)
+
+    def watch_machine(self) -> None:
+        """From now to the end of the run, record every few seconds how busy processor, memory and GPU are."""
+
+        def task(client: MlflowClient, run_id: str) -> None:
+            from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+            again = self._resume is not None
+            self._monitor = SystemMetricsMonitor(run_id, LOOK_S, resume_logging=again)
+            self._monitor.start()
+
+        self._queue.put(task)
 
     def trace(self, name: str, spans: Sequence[Span], inputs: Any = None, outputs: Any = None) -> None:
         """Keep the stages of the work as an MLflow trace that belongs to this run."""
@@ -267,6 +281,8 @@ class Run:
         self.metrics({k: v for k, v in automatic.items() if k not in self._last})
 
         def close(client: MlflowClient, run_id: str) -> None:
+            if self._monitor is not None:
+                self._monitor.finish()
             if reason:
                 client.set_tag(run_id, "ladder.error", reason[:5000])
             client.set_terminated(run_id, status)

@@ -30,7 +30,7 @@ from shared.study.exercise import Exercise
 
 BYTES = 4096  # of a message: a path, or a process id
 # What is worth importing beforehand.
-HEAVY = ("torch", "transformers", "openai", "scipy.stats", "sklearn.datasets")
+HEAVY = ("torch", "torch._dynamo", "transformers", "openai", "scipy.stats", "sklearn.datasets")
 
 
 def available() -> bool:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -20,17 +20,10 @@ from torch import nn
 
 from level4_build import checkpoint as files
 from level4_build.job import Training
-from level4_build.scenes import IGNORE, Scenes
-from level4_build.trainer import (
-    Step,
-    TrainConfig,
-    batch_order,
-    evaluate,
-    fit,
-    learning_rate,
-    loss_of,
-    new_model,
-)
+from level4_build.loader import items_of
+from level4_build.scenes import IGNORE
+from level4_build.segmentation import Segmentation
+from level4_build.trainer import Step, TrainConfig, evaluate, fit, new_model
 from level4_build.unet import UNetConfig
 from shared.errors import BadUsage, LadderError
 
@@ -53,7 +46,7 @@ def test_it_overfits_one_batch() -> None:
     )  # fmt: skip
     done = fit(config)
     assert done.losses[-1] < 0.3 < 1.0 < done.losses[0]
-    on_its_own = evaluate(done.model, Scenes("train", 2, 24))
+    on_its_own = evaluate(done.model, config.task(), "train")
     assert on_its_own.macro_iou > 0.7
 
 
@@ -64,7 +57,7 @@ def test_steps_are_told_and_evaluated_on_time() -> None:
     assert [step.loss for step in told] == done.losses
     assert [step.step for step in told if step.evaluation] == [5, 10, 12]
     assert done.history == [step.evaluation for step in told if step.evaluation]
-    assert done.macro_iou == evaluate(done.model, Scenes("val", 3, 16)).macro_iou
+    assert done.macro_iou == evaluate(done.model, TINY.task()).macro_iou
     assert not done.model.training
 
 
@@ -229,30 +222,25 @@ def test_the_loss_is_cross_entropy_in_float32_over_what_counts() -> None:
     masks[:, 0] = IGNORE
     chosen = torch.log_softmax(logits.double(), 1).gather(1, masks.clamp(max=5)[:, None])[:, 0]
     expected = -chosen[masks != IGNORE].mean()
+    task = Segmentation(TINY)
+    summed, count = task.loss(logits, masks)
     # float32 against float64 over 40 pixels.
-    assert loss_of(logits, masks.to(torch.uint8)).item() == pytest.approx(expected.item(), rel=1e-6)
-    assert loss_of(logits.bfloat16(), masks).dtype == torch.float32
+    assert (summed / count).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert task.loss(logits.bfloat16(), masks)[0].dtype == torch.float32
 
 
 def test_the_loss_of_a_set_does_not_depend_on_how_it_is_cut() -> None:
-    model, scenes = new_model(TINY), Scenes("val", 7, 16)
-    whole = evaluate(model, scenes, batch=7)
-    parts = evaluate(model, scenes, batch=2)
+    config = replace(TINY, val_count=7)
+    model = new_model(config)
+    whole = evaluate(model, config.task(), batch=7)
+    parts = evaluate(model, config.task(), batch=2)
     assert whole.loss == pytest.approx(parts.loss, rel=1e-5) and whole.iou == parts.iou
 
 
 def test_each_epoch_takes_every_scene_once_in_an_order_of_its_own() -> None:
-    taken = [int(i) for step in range(5) for i in batch_order(step, TINY)]  # 20 places, 2 epochs of 10
+    taken = [item.number for step in range(5) for item in items_of(step, TINY, 10)]  # 2 epochs of 10
     assert sorted(taken[:10]) == sorted(taken[10:]) == list(range(10))
     assert taken[:10] != taken[10:]
-
-
-def test_the_learning_rate_rises_and_falls() -> None:
-    config = TrainConfig(steps=100, warmup=10, lr=1.0)
-    rates = [learning_rate(step, config) for step in range(100)]
-    assert rates[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
-    assert rates[55] == pytest.approx(0.5) and rates[10] == 1.0 and rates[99] < 0.001
-    assert all(a >= b for a, b in pairwise(rates[9:]))
 
 
 def test_a_configuration_comes_back_from_json_as_it_was() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnxruntime import InferenceSession
 from torch import Tensor
+from torch.export import Dim
 
-from level4_build.blocks import Attention, ConvBlock, Down, FeedForward, TransformerBlock, Up, positions
+from level4_build.attention import Attention
+from level4_build.blocks import ConvBlock, Down, Up, initialise
 from level4_build.trainer import TrainConfig, new_model
+from level4_build.transformer import EncoderBlock, FeedForward, positions
 from level4_build.unet import UNet, UNetConfig, parameters
 from shared.errors import BadUsage
 
@@ -28,9 +36,7 @@ def test_the_blocks_keep_to_their_docstrings() -> None:
     assert coarse.shape == (2, 8, 4, 3)
     assert Up(8, 4)(coarse, x).shape == (2, 4, 7, 5)
     tokens = torch.rand(2, 9, 8)
-    assert all(
-        m(tokens).shape == (2, 9, 8) for m in (Attention(8, 2), FeedForward(8), TransformerBlock(8, 4))
-    )
+    assert all(m(tokens).shape == (2, 9, 8) for m in (Attention(8, 2), FeedForward(8), EncoderBlock(8, 4)))
 
 
 def test_the_gradient_reaches_every_parameter() -> None:
@@ -103,3 +109,78 @@ def test_a_wrong_picture_is_explained(wrong: Tensor, said: str) -> None:
 def test_a_network_that_cannot_be_is_refused_before_it_is_built(wrong: dict[str, object]) -> None:
     with pytest.raises(BadUsage):
         UNetConfig(**wrong)  # type: ignore[arg-type]
+
+
+# Other precisions, layouts and homes -----------------------------------------------------------------
+
+ODD = [(1, 8, 8), (2, 9, 8), (1, 37, 53), (3, 16, 31)]  # batch, height, width
+
+
+def fixed(config: UNetConfig = TINY) -> UNet:
+    model = UNet(config)
+    initialise(model, torch.Generator().manual_seed(0))
+    return model.eval()
+
+
+def pictures(batch: int, height: int, width: int) -> Tensor:
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(height))
+
+
+@settings(max_examples=20)
+@given(
+    st.integers(8, 48),
+    st.integers(8, 48),
+    st.sampled_from([(4, 8), (4, 6, 8), (4, 4, 4, 8), (2, 2, 2, 2, 4)]),
+)
+def test_any_resolution_from_8_pixels_gives_a_mask_of_its_size(
+    height: int, width: int, widths: tuple[int, ...]
+) -> None:
+    logits = fixed(UNetConfig(widths=widths, transformer_layers=1, heads=2))(pictures(1, height, width))
+    assert logits.shape == (1, 6, height, width) and torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("size", ODD)
+@pytest.mark.parametrize("way", ["autocast", "all of it"])
+def test_in_bfloat16_it_says_nearly_the_same(size: tuple[int, int, int], way: str) -> None:
+    model, x = fixed(UNetConfig()), pictures(*size)
+    wanted = model(x)
+    with torch.autocast("cpu", torch.bfloat16, enabled=way == "autocast"):
+        found = model(x) if way == "autocast" else model.bfloat16()(x.bfloat16())
+    assert found.dtype == torch.bfloat16
+    # One rounding is 2⁻⁹ = 0.2 % of a number, and some twenty layers follow each other.
+    assert (found.float() - wanted).abs().max() < 0.05 * wanted.abs().max()
+    found.float().square().mean().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("size", ODD)
+def test_with_the_channels_last_in_memory_it_says_the_same(size: tuple[int, int, int]) -> None:
+    model, x = fixed(UNetConfig()), pictures(*size)
+    wanted = model(x)
+    found = model.to(memory_format=torch.channels_last)(x.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)  # sums of float32 in another order
+
+
+def test_exported_by_torch_it_takes_any_batch_and_size() -> None:
+    model, free = fixed(), {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    exported = torch.export.export(model, (pictures(2, 40, 56),), dynamic_shapes=(free,)).module()
+    for size in ODD:
+        torch.testing.assert_close(exported(pictures(*size)), model(pictures(*size)), rtol=0, atol=1e-6)
+
+
+def in_onnx(model: UNet, folder: Path) -> InferenceSession:
+    file = folder / "unet.onnx"
+    free = {0: "batch", 2: "height", 3: "width"}
+    torch.onnx.export(
+        model, (pictures(2, 40, 56),), file, dynamo=True, dynamic_shapes=(free,), input_names=["images"],
+        output_names=["scores"], verbose=False,
+    )  # fmt: skip
+    return InferenceSession(file, providers=["CPUExecutionProvider"])
+
+
+def test_in_onnx_it_says_the_same_at_any_batch_and_size(tmp_path: Path) -> None:
+    model = fixed(UNetConfig())
+    session = in_onnx(model, tmp_path)
+    for size in [*ODD, (1, 64, 65)]:
+        (found,) = session.run(None, {"images": pictures(*size).numpy()})
+        torch.testing.assert_close(torch.from_numpy(found), model(pictures(*size)), rtol=0, atol=1e-4)

@@ -34,7 +34,9 @@ def page(own_home: Path) -> Iterator[AppTest]:
     """The page of level 4 with a network that has learnt next to nothing."""
     weights.save(weights.pack(trainer.fit(SMALL)))
     store.forget()
-    yield AppTest.from_file(str(CLONE / "level4_build" / "app.py"), default_timeout=120)
+    page = AppTest.from_file(str(CLONE / "level4_build" / "app.py"), default_timeout=120)
+    page.session_state["level4 tab"] = "Use it"
+    yield page
     store.forget()
 
 
