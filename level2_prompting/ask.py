@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
 
 PROMPTS = Path(__file__).parent / "prompts"
+LONGEST_HEADING = 300  # characters of the headings above a passage: a document decides how long they are
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,10 @@ def as_data(sources: Mapping[str, Chunk], question: str, headings: Mapping[str, 
         headings: those that passages stand under, by their ids in the prompt.
     """
     above = headings or {}
-    shown = [Source(name, clean(c.text), clean(above.get(name, ""))) for name, c in sources.items()]
+    shown = [
+        Source(name, clean(c.text), clean(above.get(name, ""))[:LONGEST_HEADING])
+        for name, c in sources.items()
+    ]
     mark = fresh_mark([*(part for source in shown for part in source), question])
     return sources_block(shown, mark)
 

@@ -84,7 +84,8 @@ class Up(nn.Module):
     """Back to the skip's size, and joined with it: the skip says where the edges were.
 
     (B, inputs, h, w) and the skip (B, skips, H, W) -> (B, outputs, H, W). A pixel becomes 2 by 2; where
-    the size is odd the last ones are cut, or repeated if h was rounded down. `skips` is by default `outputs`.
+    the size is odd the last ones are cut. A skip of more than twice the size stretches the map (nearest
+    pixel). `skips` is by default `outputs`.
     """
 
     def __init__(self, inputs: int, outputs: int, skips: int | None = None) -> None:

@@ -115,10 +115,10 @@ class Reader:
             question, [_under(source.heading, text) for text, source in found.items()], cancel
         )
         whole = self._cosines(question, [_under(source.heading, source.text) for source in sources], cancel)
-        passage = {source.id: score for source, score in zip(sources, whole, strict=True)}
+        passage = dict(zip(sources, whole, strict=True))
         words = overlap(question, texts)
         return [
-            Evidence(source.id, text, meaning[i], passage[source.id], words[i])
+            Evidence(source.id, text, meaning[i], passage[source], words[i])
             for i, (text, source) in enumerate(found.items())
         ]
 
